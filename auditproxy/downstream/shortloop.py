@@ -75,7 +75,8 @@ class ShortLoop(RequestLoop):
     def _taken(self, data: bytes) -> bool:
         """Whether ``data`` is a whole request and the next one, and was taken as it is.
 
-        Its header block is one that the parser has read on this connection, byte for byte.
+        Its header block is one that the parser has read on this connection, byte for byte, but for
+        the values of a plain Content-Length and Traceparent.
         """
         if (
             self._take is None
@@ -91,7 +92,8 @@ class ShortLoop(RequestLoop):
             return False
         begin = data.find(b"\r\n") + 2
         end = data.find(HEAD_END) + len(HEAD_END)
-        headers = self.facts.memory.blocks.get(data[begin:end])
+        block, memory = data[begin:end], self.facts.memory
+        headers = memory.blocks.get(block) or memory.alike(block)
         if headers is None:
             return False
         body = data[end:]

@@ -33,7 +33,7 @@ _MOST_NAMES = 64
 _MOST_IDENTITIES = 2
 """Identities for which one block remembers its lines: a block's own, and the next credential."""
 
-_WITHOUT_LENGTH = (
+_LIKE_OTHERS = (
     "accept",
     "audit_id",
     "content_encoding",
@@ -41,29 +41,39 @@ _WITHOUT_LENGTH = (
     "expects_continue",
     "framing",
     "impersonates",
-    "known",
     "offers_subprotocols",
     "upgrade_token",
-    "upstream_lines",
     "user_agent",
 )
-"""Attributes that do not follow from the value of a Content-Length."""
+"""Attributes that follow neither from the value of a Content-Length nor from a Traceparent's."""
+_OWN = frozenset({b"content-length", b"traceparent"})
+"""Names whose values are a block's own, where others are like it but for them."""
 
 _SPDY = b"SPDY/3.1"
 _BYTES = ("utf-8", "surrogateescape")
+
+
+class KnownSender:
+    """Room for what server/knownclient.py finds out about the sender of blocks that are alike."""
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known: Any = None
 
 
 class ClientHeaders:
     """The headers of one request, looked up by name in any spelling; values are trimmed text.
 
     Each byte that is not UTF-8 becomes a lone surrogate. What is found out is kept: it follows
-    from ``raw`` alone, which never changes. ``known`` is what server/knownclient.py has found out
-    about their sender.
+    from ``raw`` alone, which never changes. ``sender`` is shared by all that are alike, and
+    ``trace`` the value of a Traceparent that request/memory.py looks past, otherwise empty.
     """
 
     def __init__(self, raw: RawHeaders) -> None:
         self.raw = raw
-        self.known: Any = None
+        self.sender = KnownSender()
+        self.trace = b""
         lines: dict[bytes, list[bytes]] = {}
         for name, value in raw:
             key = name.lower()
@@ -75,21 +85,31 @@ class ClientHeaders:
         self._texts: dict[str, tuple[str, ...]] = {}
         self._judged: tuple[FrontProxyHeaders, str | None] | None = None
 
-    def with_length(self, raw: RawHeaders, length: bytes) -> "ClientHeaders":
-        """Return the headers of a block that differs from this one in its Content-Length alone.
+    def with_own(self, raw: RawHeaders, length: bytes, trace: bytes) -> "ClientHeaders":
+        """Return the headers of a block that differs from this one in these values alone.
 
-        Both have one, of at most 15 digits; ``length`` are those of ``raw``. What was found out
-        and does not follow from the length is taken over.
+        ``length`` is that of its Content-Length, at most 15 digits, ``trace`` that of its
+        Traceparent; each is empty if both blocks have none. What was found out and follows from
+        neither is taken over.
         """
         other = ClientHeaders(())
         other.raw = raw
-        other._lines = {**self._lines, b"content-length": [length]}
+        lines = other._lines = self._lines.copy()
+        if length:
+            lines[b"content-length"] = [length]
+        if trace:
+            lines[b"traceparent"] = [trace]
+            other.trace = trace
+        other.sender = self.sender
         other._texts = self._texts
         other._judged = self._judged
         known, taken = self.__dict__, other.__dict__
-        for name in _WITHOUT_LENGTH:
+        for name in _LIKE_OTHERS:
             if name in known:
                 taken[name] = known[name]
+        # A Content-Length does not go upstream as it came.
+        if not trace and "upstream_lines" in known:
+            taken["upstream_lines"] = known["upstream_lines"]
         return other
 
     def get(self, name: str) -> str:
@@ -104,8 +124,8 @@ class ClientHeaders:
         key = name.lower().encode("ascii")
         lines = self._lines.get(key)
         texts = tuple(map(_text, lines)) if lines is not None else ()
-        # The texts of blocks that differ in their length are the same but for it.
-        if len(self._texts) < _MOST_NAMES and key != b"content-length":
+        # Blocks that are alike have the same texts, but for these.
+        if len(self._texts) < _MOST_NAMES and key not in _OWN:
             self._texts[name] = texts
         return texts
 

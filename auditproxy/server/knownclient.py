@@ -1,8 +1,8 @@
 """KnownClient: what one connection has found out about the sender of a header block.
 
-Clients send the same block again and again. The object belongs to the block that its connection
-remembers (request/memory.py) and goes with it; no other connection has it, because an identity
-may hold a token.
+Clients send the same block again and again, or blocks that are alike. The object belongs to the
+block that its connection remembers (request/memory.py) and goes with it; no other connection has
+it, because an identity may hold a token.
 """
 
 import msgspec
@@ -43,12 +43,14 @@ class ShortDecision(msgspec.Struct, gc=False, eq=False):
 class ShortSender(msgspec.Struct, frozen=True, gc=False):
     """A header block as the upstream gets it from ``identity``, with the credential ``at_hand``.
 
-    ``before`` and ``after`` are the lines around the audit id.
+    ``before`` and ``after`` are the lines around the audit id. Those before are in two parts if the
+    block has a trace: its value stands between ``before`` and ``behind_trace``.
     """
 
     at_hand: object
     identity: Identity
     before: bytes
+    behind_trace: bytes
     after: bytes
     part: SenderPart
     """The sender's part of events."""
@@ -59,7 +61,7 @@ class ShortSender(msgspec.Struct, frozen=True, gc=False):
 
     def __repr__(self) -> str:
         # The lines may hold our credential.
-        return f"ShortSender({len(self.before) + len(self.after)} bytes)"
+        return f"ShortSender({len(self.before + self.behind_trace + self.after)} bytes)"
 
 
 class KnownClient:
@@ -120,8 +122,8 @@ class KnownClient:
 
 def known_client(headers: ClientHeaders, facts: ConnectionFacts, services: Services) -> KnownClient:
     """Return the sender of a block: the same object for the same block, connection and services."""
-    known: KnownClient | None = headers.known
+    known: KnownClient | None = headers.sender.known
     if known is not None and known.facts is facts and known.services is services:
         return known
-    headers.known = known = KnownClient(headers, facts, services)
+    headers.sender.known = known = KnownClient(headers, facts, services)
     return known

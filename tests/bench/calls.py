@@ -30,7 +30,7 @@ from typing import Any
 from auditproxy.app import operatorlog
 from tests.bench.lockstep import Step, count
 from tests.bench.settings import TOKEN, write_files
-from tests.bench.traffic import Traffic, answer_bytes, request_bytes
+from tests.bench.traffic import Traffic, answer_bytes, any_size, request_bytes
 
 BOUNDS = Path(__file__).with_name("bounds.json")
 """What the tests allow, by Python's version and case: Python and C calls a request."""
@@ -76,6 +76,8 @@ class Shape:
     new_flow: bool = False
     """Whether the heads of answers are never seen before."""
     traced: bool = False
+    """Whether each request has a trace of its own."""
+    strange: bool = False
     """Whether the heads of requests are never seen before."""
     media_type: str = "application/json"
 
@@ -96,8 +98,9 @@ def steps(shape: Shape, traffic: Traffic, number: int) -> Iterator[Step]:
             target = targets[at]
         else:
             target = traffic.order.choice(targets)
-        if shape.traced:
-            headers = traffic.headers(token, traced=True)
+        if shape.strange:
+            headers = traffic.headers(token)
+        lines = [*headers, traffic.trace()] if shape.traced else headers
         body = b"" if shape.body is None else shape.body(traffic)
         answered = traffic.config_map(shape.size or traffic.random.randrange(500, 2000))
         answer = partial(
@@ -108,7 +111,7 @@ def steps(shape: Shape, traffic: Traffic, number: int) -> Iterator[Step]:
             media_type=shape.media_type,
             new_flow=shape.new_flow,
         )
-        yield Step(request_bytes(shape.method, target, headers, body), answer)
+        yield Step(request_bytes(shape.method, target, lines, body), answer)
 
 
 def case(
@@ -123,15 +126,17 @@ CASES = (
     case("get", "GET of one target again and again"),
     case("targets", "GET of a thousand targets", targets=1000, warm_up=1000),
     case("new", "GET, target and answer's head never seen before", targets=0, new_flow=True),
+    case("traced", "the same, and each with a trace", targets=0, new_flow=True, traced=True),
     case(
-        "traced",
+        "strange",
         "GET, target and both heads never seen before",
         targets=0,
         new_flow=True,
-        traced=True,
+        strange=True,
     ),
     case("token", "GET of one target with a token of a file", token=True),
     case("put", "PUT of a lease of 200 bytes", method="PUT", lease=True, body=Traffic.lease),
+    case("sized", "PUT of bodies of many lengths", method="PUT", body=any_size),
     case("list", "LIST of one namespace with a query", query=True),
     case("body", "GET at RequestResponse, 1 KB of JSON", size=1024, level="RequestResponse"),
 )

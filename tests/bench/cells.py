@@ -11,7 +11,7 @@ from tests.bench.load import ask, connect
 from tests.bench.measured import Measured
 from tests.bench.settings import REVIEWED, TOKEN
 from tests.bench.subjects import Setup
-from tests.bench.traffic import Traffic, request_bytes
+from tests.bench.traffic import Traffic, any_size, request_bytes
 
 WARM_UP = 20
 """Requests of each connection before a measurement."""
@@ -42,7 +42,9 @@ class Ask:
     targets: int = 1000
     """0 asks for another target each time."""
     traced: bool = False
-    """Whether another client asks each time: another User-Agent and another trace."""
+    """Whether each request has a trace of its own."""
+    strange: bool = False
+    """Whether another client asks each time: another User-Agent."""
     marker: str = ""
     """What the stand-in of the upstream is to answer with."""
     token: str = ""
@@ -64,10 +66,11 @@ def requests(asked: Ask, traffic: Traffic, most: int) -> list[list[bytes]]:
                 target = traffic.random.choice(known)
             else:
                 target = asked.target(traffic) + asked.marker
-            if asked.traced:
-                headers = traffic.headers(asked.token, traced=True)
+            if asked.strange:
+                headers = traffic.headers(asked.token)
+            lines = [*headers, traffic.trace()] if asked.traced else headers
             body = b"" if asked.body is None else asked.body(traffic)
-            mine.append(request_bytes(asked.method, target, headers, body, asked.media_type))
+            mine.append(request_bytes(asked.method, target, lines, body, asked.media_type))
         found.append(mine)
     return found
 
@@ -132,12 +135,14 @@ CELLS = (
     of("get-128", "GET, 128 connections, 1,000 targets", connections=128),
     of("one", "GET, 32 connections, one target", targets=1),
     of("new", "GET, targets never seen before", targets=0),
-    of("traced", "GET, targets and clients' heads never seen before", targets=0, traced=True),
+    of("traced", "GET, targets and traces never seen before", targets=0, traced=True),
+    of("strange", "GET, targets and clients' heads never seen before", targets=0, strange=True),
     of("token", "GET with a token of a file", token=TOKEN),
     of("review", "GET with a token whose review is cached", token=REVIEWED),
     of("list", "LIST of a namespace with a query, 8 KB", target=Traffic.list_target),
     of("put", "PUT of a lease of 200 bytes", **LEASE),
     of("put-1", "PUT of a lease of 200 bytes, 1 connection", connections=1, **LEASE),
+    of("sized", "PUT of 512 to 1,535 bytes, each of another length", method="PUT", body=any_size),
     of(
         "patch",
         "PATCH of a label",

@@ -70,8 +70,8 @@ class Traffic:
         node = f"node-{self.word(6)}"
         return f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}"
 
-    def headers(self, token: str = "", *, traced: bool = False) -> list[str]:
-        """A client's header lines; ``traced`` adds a trace context, another one each time."""
+    def headers(self, token: str = "") -> list[str]:
+        """The header lines of one client."""
         lines = [
             "Host: api.example.com:6443",
             f"User-Agent: {self.word(9)}/v1.36.2 (linux/amd64) kubernetes/{self.word(7)}",
@@ -80,10 +80,12 @@ class Traffic:
         ]
         if token:
             lines.append(f"Authorization: Bearer {token}")
-        if traced:
-            trace, span = (self.random.getrandbits(bits) for bits in (128, 64))
-            lines.append(f"Traceparent: 00-{trace:032x}-{span:016x}-01")
         return lines
+
+    def trace(self) -> str:
+        """The header line of a trace context, another one each time."""
+        trace, span = (self.random.getrandbits(bits) for bits in (128, 64))
+        return f"Traceparent: 00-{trace:032x}-{span:016x}-01"
 
     def lease(self) -> bytes:
         """A lease of 200 bytes, as a small client writes it."""
@@ -110,6 +112,11 @@ class Traffic:
             "data": {**{self.word(8): self.word(16) for _ in range(6)}, "rest": ""},
         }
         return padded(value, ("data", "rest"), size)
+
+
+def any_size(traffic: Traffic) -> bytes:
+    """A ConfigMap of 512 to 1,535 bytes."""
+    return traffic.config_map(traffic.random.randrange(512, 1536))
 
 
 def padded(value: dict[str, object], path: Sequence[str], size: int) -> bytes:

@@ -236,6 +236,101 @@ def test_lengths_take_no_room_of_others() -> None:
     assert memory.headers(long) is not memory.headers(long)
 
 
+# --- blocks by their bytes, and those that differ in their trace ----------------------
+
+
+def trace(number: int) -> bytes:
+    """The value of a Traceparent."""
+    return b"00-%032x-%016x-01" % (number, number)
+
+
+def written(raw: RawHeaders) -> bytes:
+    """A block as clients write it, up to the empty line."""
+    return b"".join(b"%b: %b\r\n" % line for line in raw) + b"\r\n"
+
+
+def of_block(memory: ConnectionMemory, block: bytes) -> ClientHeaders | None:
+    """The headers of a block, if it or one like it was read."""
+    return memory.blocks.get(block) or memory.alike(block)
+
+
+def test_another_trace() -> None:
+    """A trace is its request's own, and goes upstream as it came; the rest is known."""
+    memory = ConnectionMemory()
+    for number in range(1, 4):
+        for name in (b"Traceparent", b"traceparent"):
+            for length in ((), ((b"Content-Length", b"%d" % number),)):
+                raw: RawHeaders = (*BLOCK, (name, trace(number)), *length)
+                known = of_block(memory, written(raw))
+                assert (known is not None) == (number > 1)
+                found = memory.headers(raw)
+                memory.read(written(raw), raw)
+                for headers in (found, known or found):
+                    assert facts_of(headers) == facts_of(ClientHeaders(raw))
+                    assert headers.trace == trace(number)
+                    assert headers.values("traceparent") == (trace(number).decode(),)
+                    assert headers.sender is found.sender
+
+
+def test_what_is_found_out_of_traced_blocks() -> None:
+    """Lines for the upstream have the trace in them: they are no other block's."""
+    memory = ConnectionMemory()
+    raw: RawHeaders
+    for number in (1, 2, 1):
+        raw = (*BLOCK, (b"Traceparent", trace(number)))
+        assert trace(number) in facts_of(memory.headers(raw))[-1]  # type: ignore[operator]
+    for raw in (
+        (*BLOCK, (b"Traceparent", b"00-1-2-01")),
+        (*BLOCK, (b"TRACEPARENT", trace(1))),
+        (*BLOCK, (b"Traceparent", trace(1)), (b"Traceparent", trace(2))),
+    ):
+        memory.read(written(raw), raw)
+        assert memory.headers(raw).trace == b""
+        assert of_block(memory, written(raw)) is memory.headers(raw)
+
+
+def test_lengths_take_no_room_of_other_bytes() -> None:
+    """The bytes of a block that differs in its length are not kept."""
+    memory = ConnectionMemory()
+    memory.read(written(BLOCK), BLOCK)
+    for length in range(3 * MAXIMUM_BLOCKS):
+        raw = sized(b"%d" % length)
+        memory.read(written(raw), raw)
+    assert of_block(memory, written(BLOCK)) is memory.headers(BLOCK)
+    assert of_block(memory, written(sized(b"7777"))) is not None
+    for number in range(MAXIMUM_BLOCKS):
+        raw = (*sized(b"1"), (b"N", b"%d" % number))
+        memory.read(written(raw), raw)
+    assert of_block(memory, written(sized(b"7777"))) is None
+
+
+VALUES = st.sampled_from(
+    [b"1", b"22", b"0", b"-1", b"1" * 16, b"", trace(1), trace(2), trace(1)[1:], b"00-", b"a, b"]
+)
+OWN_LINES = st.tuples(
+    st.sampled_from(
+        [b"Content-Length", b"content-length", b"Traceparent", b"traceparent", b"TraceParent"]
+    ),
+    VALUES,
+)
+ANY_LINES = st.lists(st.one_of(OWN_LINES, st.sampled_from([*BLOCK, (b"X", b"00-"), (b"Z", b"")])))
+
+
+@given(st.lists(ANY_LINES.map(tuple), min_size=1, max_size=5), VALUES, VALUES)
+def test_any_bytes(blocks: list[RawHeaders], one: bytes, other: bytes) -> None:
+    """Whatever blocks were read before, one that is known is what its bytes say."""
+    memory = ConnectionMemory()
+    for raw in blocks:
+        memory.read(written(raw), raw)
+    for raw in blocks:
+        for value in (one, other):
+            changed = tuple((name, value if name not in (b"Host",) else old) for name, old in raw)
+            for asked in (raw, changed):
+                found = of_block(memory, written(asked))
+                if found is not None:
+                    assert facts_of(found) == facts_of(ClientHeaders(asked))
+
+
 LENGTHS = st.one_of(st.integers(0, 99).map(b"%d".__mod__), st.sampled_from([b"", b"a", b"1" * 20]))
 
 

@@ -122,9 +122,8 @@ class ShortExchange(ShortRecord, eq=False, kw_only=True):
         shared, recognised = self._shared, self._recognised
         spent = shared.monotonic_clock() - recognised
         shared.metrics.filters.passed(recognised - self._started, spent)
-        upstream.begin(
-            b"".join((target.line, sender.before, audit_id, sender.after, framing, body)), self
-        )
+        lines = (sender.before, self._headers.trace, sender.behind_trace, audit_id, sender.after)
+        upstream.begin(b"".join((target.line, *lines, framing, body)), self)
 
     # --- what comes ---------------------------------------------------------------
 

@@ -45,8 +45,9 @@ MOST_CODES = 4
 class ShortRecord(msgspec.Struct, eq=False):
     """What is recorded of one request, and what it is: who asks, what for, and when it came.
 
-    ``headers`` are those of ``sender``. ``received`` is nanoseconds since the epoch, ``started``
-    and ``recognised`` are the monotonic clock when it came and when its sender was known.
+    ``headers`` are those of ``sender``, or like them. ``received`` is nanoseconds since the epoch,
+    ``started`` and ``recognised`` are the monotonic clock when it came and when its sender was
+    known.
     """
 
     # One object, which msgspec makes in C: attributes that are set one by one cost as much as all
@@ -80,10 +81,11 @@ class ShortRecord(msgspec.Struct, eq=False):
     def _request(self) -> UpstreamRequest:
         """What was sent, as a value."""
         target, sender = self._target, self._sender
+        before = sender.before + self._headers.trace + sender.behind_trace
         return UpstreamRequest(
             method=target.method,
             target=self._services.upstream.base_path + target.found.target.raw,
-            lines=sender.before + self._audit_id.encode() + sender.after,
+            lines=before + self._audit_id.encode() + sender.after,
             content_length=self._headers.content_length,
             body=self._body or None,
         )

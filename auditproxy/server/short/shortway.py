@@ -4,9 +4,10 @@
       \\--False: the chain serves it, from the first byte
 
 Of a client's head only bytes are compared: the request line, and the header block that the parser
-has read before. What both mean was found out by the chain's own functions, for the same
-configuration, connection and credential; what can change with time is asked each time, as the chain
-does: whether the identity still holds, and whether our credential is the same.
+has read before, or one like it (request/memory.py). What both mean was found out by the chain's own
+functions, for the same configuration, connection and credential; what can change with time is asked
+each time, as the chain does: whether the identity still holds, and whether our credential is the
+same.
 """
 
 from auditproxy.apis.audit import Level, RequestAuditConfig, Stage
@@ -62,7 +63,7 @@ class ShortWay:
             self._kinds.clear()
             self._siblings.clear()
         started, received = shared.monotonic_clock(), shared.wall_clock()
-        client: KnownClient | None = headers.known
+        client: KnownClient | None = headers.sender.known
         if (
             client is None
             or client.services is not services
@@ -169,6 +170,9 @@ class ShortWay:
         except UnwritableHeadersError:
             client.is_unwritable = True
             return None
+        behind_trace = b""
+        if headers.trace:
+            before, _, behind_trace = before.partition(headers.trace)
         context = AuditContext("", 0)
         context.begin(
             RequestAuditConfig(Level.METADATA),
@@ -178,7 +182,9 @@ class ShortWay:
             source_ips=client.source_ips,
             user_agent=client.user_agent,
         )
-        client.sender = ShortSender(at_hand, identity, before, after, sender_part(context))
+        client.sender = ShortSender(
+            at_hand, identity, before, behind_trace, after, sender_part(context)
+        )
         return client.sender
 
     def _decide(self, sender: ShortSender, target: ShortTarget) -> ShortDecision | None:
@@ -212,5 +218,13 @@ class ShortWay:
             and "transfer-encoding" not in headers
             and headers.framing is None
             and (self._shared.tracing is None or TRACEPARENT not in headers)
+            and (not headers.trace or _goes_upstream_once(headers))
             and headers.fault(self._services.front_proxy) is None
         )
+
+
+def _goes_upstream_once(headers: ClientHeaders) -> bool:
+    """Whether a trace is in one line for the upstream: Connection does not name it, and no other
+    header has it in its value."""
+    named = any(TRACEPARENT in value.lower() for value in headers.values("connection"))
+    return not named and sum(headers.trace in value for _, value in headers.raw) == 1

@@ -140,6 +140,94 @@ async def test_unusual(tmp_path: Path, name: str) -> None:
     await both(tmp_path, [], play, took=2)
 
 
+def traced(number: int, name: str = "Traceparent") -> str:
+    """The header of a request of another trace."""
+    return f"{name}: 00-{number + 1:032x}-{number + 2:016x}-01"
+
+
+def put(length: int, *headers: str) -> bytes:
+    """A PUT with so many bytes of JSON."""
+    return request("PUT", LEASE, TYPE, *headers, body=b'{"kind":"Lease"}'.ljust(length))
+
+
+ALIKE = {
+    "lengths": [put(length) for length in (16, 99, 100, 1016, 16)],
+    "traces": [request("GET", "/api", traced(number)) for number in range(5)],
+    "both": [put(20 + number, traced(number)) for number in range(5)],
+    "lower case": [request("GET", "/api", traced(number, "traceparent")) for number in range(5)],
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+async def test_blocks_that_are_alike(tmp_path: Path, name: str) -> None:
+    """A request that differs from one before in its length and trace alone is taken, and sent with
+    its own."""
+
+    async def play(scene: Scene) -> None:
+        for raw in (*ALIKE[name], *ALIKE[name]):
+            await scene.ask(raw)
+        await scene.ask(GET)
+
+    await both(tmp_path, [], play, took=9)
+
+
+NOT_ALIKE = {
+    "two traces": [request("GET", "/api", traced(number), traced(7)) for number in range(4)],
+    "two spellings": [
+        request("GET", "/api", traced(number), traced(7, "traceparent")) for number in range(4)
+    ],
+    "other version": [
+        request("GET", "/api", traced(number).replace(" 00-", " 01-")) for number in range(4)
+    ],
+    "upper case": [request("GET", "/api", traced(number).upper()) for number in range(9, 13)],
+    "named": [
+        request("GET", "/api", "Connection: traceparent", traced(number)) for number in range(4)
+    ],
+    "twice the value": [
+        request("GET", "/api", traced(number, "X-Other"), traced(number)) for number in range(4)
+    ],
+    "impersonates": [
+        request("GET", "/api", "Impersonate-User: bob", traced(number)) for number in range(4)
+    ],
+    "without a blank": [
+        request("GET", "/api", traced(number).replace(": ", ":")) for number in range(4)
+    ],
+    "another user": [
+        request("GET", "/api", traced(number), token=(ADMIN, ALICE, BOB)[number % 3])
+        for number in range(9)
+    ],
+    "no length, then one": [
+        request("PUT", LEASE, TYPE, traced(1)),
+        put(16, traced(2)),
+        request("PUT", LEASE, TYPE, traced(3)),
+        put(17, traced(4)),
+    ],
+    "less than it says": [put(16), put(20), put(22)[:-2] + GET, GET],
+    "more than it says": [put(16), put(20), put(22) + GET, GET],
+}
+
+
+@pytest.mark.parametrize("name", NOT_ALIKE)
+async def test_blocks_that_are_nearly_alike(tmp_path: Path, name: str) -> None:
+    """T089: whatever else differs, a request is read as the parser reads it."""
+
+    async def play(scene: Scene) -> None:
+        await scene.ask(put(18))
+        await scene.ask(request("GET", "/api", traced(3)))
+        for raw in NOT_ALIKE[name]:
+            if not scene.client.closed.is_set():
+                before = len(scene.client.received)
+                scene.client.send(raw)
+                await until(
+                    lambda: len(scene.client.received) > before or scene.client.closed.is_set(),  # noqa: B023
+                    "it is answered",
+                )
+                await scene.over()
+                scene.answers = scene.client.received.count(b"HTTP/1.1 ")
+
+    await both(tmp_path, [], play, took=0)
+
+
 # --- for how long it may remember ------------------------------------------------------
 
 
@@ -297,7 +385,7 @@ async def test_token_that_expires(tmp_path: Path) -> None:
                 """As it is told."""
                 return self.now
 
-        headers.known._proof = proof = Until()
+        headers.sender.known._proof = proof = Until()
         await of.ask(GET)
         assert of.handler.short.taken == 2
         proof.now = False
