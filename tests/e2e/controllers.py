@@ -192,6 +192,34 @@ def proxied(
         process.wait(60)
 
 
+@contextlib.contextmanager
+def managing(cluster: Cluster, kubeconfig: Path) -> Iterator[None]:
+    """kube-controller-manager, each of its controllers with a service account of its own."""
+    binaries = assets()
+    assert binaries is not None
+    (port,) = free_ports(1)
+    with (cluster.folder / "manager.log").open("wb") as log:
+        manager = subprocess.Popen(
+            [
+                str(binaries / "kube-controller-manager"),
+                f"--kubeconfig={kubeconfig}",
+                "--use-service-account-credentials=true",
+                f"--service-account-private-key-file={cluster.folder / 'sa.key'}",
+                f"--root-ca-file={cluster.ca}",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={port}",
+                f"--cert-dir={cluster.folder / 'manager'}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        manager.terminate()
+        manager.wait(60)
+
+
 def work(folder: Path, seconds: float) -> Report:
     """Run everything for so long, stop it in order, and compare."""
     binaries = assets()
@@ -204,23 +232,7 @@ def work(folder: Path, seconds: float) -> Report:
                 "manager", url=url, certificate=pki / "system:kube-controller-manager.crt"
             )
             admin = cluster.kubeconfig("through", url=url, token=ADMIN_TOKEN)
-            (manager_port,) = free_ports(1)
-            with (folder / "manager.log").open("wb") as log:
-                manager = subprocess.Popen(
-                    [
-                        str(binaries / "kube-controller-manager"),
-                        f"--kubeconfig={manager_config}",
-                        "--use-service-account-credentials=true",
-                        f"--service-account-private-key-file={folder / 'sa.key'}",
-                        f"--root-ca-file={cluster.ca}",
-                        "--bind-address=127.0.0.1",
-                        f"--secure-port={manager_port}",
-                        f"--cert-dir={folder / 'manager'}",
-                    ],
-                    stdout=log,
-                    stderr=log,
-                )
-            try:
+            with managing(cluster, manager_config):
                 deadline = time.monotonic() + seconds
                 number = 0
                 while time.monotonic() < deadline:
@@ -229,9 +241,6 @@ def work(folder: Path, seconds: float) -> Report:
                         kubectl(binaries, admin, command.replace("NS", f"work-{number}"), stdin)
                         if time.monotonic() > deadline:
                             break
-            finally:
-                manager.terminate()
-                manager.wait(60)
             status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
             peak = next(x for x in status.splitlines() if x.startswith("VmHWM"))
             ticks = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii")

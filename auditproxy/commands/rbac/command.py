@@ -52,6 +52,21 @@ FLAGS = (
         "never.",
     ),
     Flag(
+        "namespaces",
+        INT,
+        1000,
+        "derive: A right has a Role in each namespace if it was used in at most so many of them, "
+        "else it holds in all. 0 is always in all, as controllers need that work in namespaces "
+        "yet to come.",
+    ),
+    Flag(
+        "escalation",
+        BOOL,
+        False,
+        "derive: Include the verbs escalate and bind for who wrote roles or bindings, because no "
+        "log shows whether a request needed them. Who has them can grant every right.",
+    ),
+    Flag(
         "defaults",
         BOOL,
         False,
@@ -81,6 +96,10 @@ EXAMPLES = (
     (
         "One role for all members of a group.",
         "auditproxy rbac derive audit*.log* --group=developers",
+    ),
+    (
+        "Of controllers, which work in namespaces yet to come and write roles.",
+        "auditproxy rbac derive audit*.log* --user='kube-system/*' --namespaces=0 --escalation",
     ),
     (
         "Rights of the cluster without a use in a month.",
@@ -124,7 +143,7 @@ def run_rbac(parsed: Parsed, out: "Output", err: "Output") -> int:
 
 
 def _check(settings: dict[str, Any], faults: list[str], word: str) -> None:
-    from auditproxy.reading.rbac.roles import MOST_NAMES
+    from auditproxy.reading.rbac.roles import MOST_NAMES, MOST_NAMESPACES
 
     if word == "unused" and not settings["manifests"]:
         faults.append("--manifests must name the files with the cluster's RBAC")
@@ -132,6 +151,8 @@ def _check(settings: dict[str, Any], faults: list[str], word: str) -> None:
         faults.append("--manifests is a flag of auditproxy rbac unused")
     if not 0 <= settings["resource-names"] <= MOST_NAMES:
         faults.append(f"--resource-names must be from 0 to {MOST_NAMES}")
+    if not 0 <= settings["namespaces"] <= MOST_NAMESPACES:
+        faults.append(f"--namespaces must be from 0 to {MOST_NAMESPACES}")
 
 
 def _task(settings: dict[str, Any], faults: list[str]) -> Any:

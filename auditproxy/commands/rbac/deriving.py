@@ -17,16 +17,26 @@ from auditproxy.reading.meaning.events import GONE
 from auditproxy.reading.meaning.facts import kind_of_name, short_user
 from auditproxy.reading.rbac.rights import (
     ALLOWED,
+    DERIVED,
     SERVICE_ACCOUNT,
     RightKey,
     groups_in,
     is_master,
     right_of,
 )
-from auditproxy.reading.rbac.roles import DerivedRole, DerivedRule, RightUse, derive, is_default
+from auditproxy.reading.rbac.roles import (
+    DerivedRole,
+    DerivedRule,
+    RightUse,
+    derive,
+    gives_rights,
+    is_default,
+    with_escalation,
+)
 from auditproxy.reading.rbac.rules import AskedRight
 from auditproxy.reading.reports.blockpass import PassTask
 from auditproxy.reading.reports.onepass import pass_once
+from auditproxy.reading.reports.tallies import Tallies
 from auditproxy.reading.trail.lines import DAMAGED
 from auditproxy.reading.trail.sources import files_of
 from auditproxy.serializer.json import go_text
@@ -35,6 +45,8 @@ GROUP = "rbac.authorization.k8s.io"
 _VERSION = f"{GROUP}/v1"
 _DERIVED = ("human", "serviceaccount")
 """Kinds of users that are meant where none is named."""
+FEWER = "give --user, or a shorter period with --since and --until"
+"""What makes room where there are too many rights."""
 _NOT_A_NAME = re.compile(r"[^a-z0-9.-]+")
 _LONGEST_NAME = 40
 _MOST_REFUSED = 50
@@ -60,7 +72,7 @@ def run_derive(
     err: Output,
 ) -> int:
     """Write the roles; the exit code. Raises Unusable and OSError."""
-    passed = pass_once(files_of(logs, spool), task)
+    passed = pass_once(files_of(logs, spool), _for_roles(task, settings))
     for note in notes_of(passed.counts, passed.forms):
         err.write(f"auditproxy: warning: {note}\n")
     subjects = subjects_of(
@@ -72,32 +84,54 @@ def run_derive(
         settings["user"],
         settings["group"],
     )
-    others = passed.tallies.others.requests
-    if others:
-        err.write(
-            f"auditproxy: warning: rights of {counted(others, 'request')} are left out, because "
-            "there are too many; give --user or a shorter period\n"
-        )
+    incomplete = left_out(passed.tallies)
+    if incomplete:
+        err.write(f"auditproxy: warning: {incomplete}, and no role has them; {FEWER}\n")
     if not subjects:
         err.write("auditproxy: no request of such a user was allowed or refused\n")
     manifests: list[dict[str, Any]] = []
+    if incomplete and output != "json":
+        out.write(f"# Incomplete: {incomplete}\n")
     for subject in sorted(subjects):
         use = subjects[subject]
         defaults = [asked for asked in use.allowed if is_default(asked)]
         if not settings["defaults"]:
             for asked in defaults:
                 del use.allowed[asked]
-        roles = derive(use.allowed, settings["resource-names"])
+        if settings["escalation"]:
+            use.allowed = with_escalation(use.allowed)
+        roles = derive(use.allowed, settings["resource-names"], settings["namespaces"])
         if output == "json":
             for role in roles:
                 manifests += _manifests(subject, role, is_group=bool(settings["group"]))
             continue
         left = 0 if settings["defaults"] else len(defaults)
-        for text in _documents(subject, use, roles, left, is_group=bool(settings["group"])):
+        for text in _documents(
+            subject,
+            use,
+            roles,
+            left,
+            is_group=bool(settings["group"]),
+            hides_escalation=not settings["escalation"],
+        ):
             out.write(text)
     if output == "json":
         out.write(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}) + "\n")
-    return 1 if passed.counts[DAMAGED] or passed.counts[GONE] else 0
+    return 1 if incomplete or passed.counts[DAMAGED] or passed.counts[GONE] else 0
+
+
+def left_out(tallies: Tallies) -> str:
+    """What is not in the groups, because there are too many; "" where all is."""
+    others = tallies.others.requests
+    return f"{counted(others, 'use')} of rights left out, because there are too many" * bool(others)
+
+
+def _for_roles(task: PassTask, settings: Mapping[str, Any]) -> PassTask:
+    """Without what no role is made of, so that it does not take the place of what is."""
+    users = conditions_of({"user": settings["user"]})
+    if not users and not settings["group"]:
+        users = conditions_of({"kind": _DERIVED})
+    return msgspec.structs.replace(task, subject=DERIVED, users=users)
 
 
 def subjects_of(
@@ -132,6 +166,7 @@ def _documents(
     defaults: int,
     *,
     is_group: bool,
+    hides_escalation: bool,
 ) -> Iterator[str]:
     """The manifests of one subject, each with comments that say what it comes from."""
     yield f"# {'Group' if is_group else 'User'} {_comment(subject)}\n"
@@ -145,10 +180,10 @@ def _documents(
             f"# Left out: {counted(defaults, 'right')} that every authenticated user has "
             "(--defaults)\n"
         )
-    if any(asked.group == GROUP and asked.verb not in _READS for asked in use.allowed):
+    if hides_escalation and any(map(gives_rights, use.allowed)):
         yield (
             "# Who writes roles or bindings also needs what is in them, or the verbs escalate and "
-            "bind, which no log shows\n"
+            "bind, which no log shows (--escalation)\n"
         )
     if use.refused:
         yield f"# Refused, and not granted: {counted(len(use.refused), 'right')}\n"
@@ -166,11 +201,10 @@ def _documents(
             yield f"# {_evidence(derived.use)}\n"
             for added in derived.added:
                 yield f"# added {_comment(added)}\n"
+            for reason in derived.wide:
+                yield f"# in all namespaces: {_comment(reason)}\n"
             yield yaml.safe_dump([rule], sort_keys=False, allow_unicode=False)
         yield "---\n" + yaml.safe_dump(second, sort_keys=False, allow_unicode=False)
-
-
-_READS = ("get", "list", "watch")
 
 
 def _order(asked: AskedRight) -> tuple[str, ...]:

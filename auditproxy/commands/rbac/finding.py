@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from auditproxy.apis.faults import Unusable
-from auditproxy.app.standardstreams import Output, counted, one_line
+from auditproxy.app.standardstreams import Output, one_line
 from auditproxy.commands.events.notes import notes_of
+from auditproxy.commands.rbac.deriving import FEWER, left_out
 from auditproxy.commands.rbac.showing import RightsFound, as_object, as_text
 from auditproxy.reading.meaning.conditions import conditions_of, is_user
 from auditproxy.reading.meaning.events import GONE
@@ -40,18 +43,18 @@ def run_unused(
 ) -> int:
     """Write what was used and what was not; the exit code. Raises Unusable and OSError."""
     manifests = read_manifests(settings["manifests"])
-    passed = pass_once(files_of(logs, spool), task)
+    # Of others nothing is shown, and their rights would take the place of what is.
+    users = conditions_of({"user": settings["user"]})
+    passed = pass_once(files_of(logs, spool), msgspec.structs.replace(task, users=users))
     for note in notes_of(passed.counts, passed.forms):
         err.write(f"auditproxy: warning: {note}\n")
     roles, bindings = manifests.counts
     if not bindings:
         err.write("auditproxy: warning: no binding is in the manifests\n")
-    others = passed.tallies.others.requests
-    if others:
+    incomplete = left_out(passed.tallies)
+    if incomplete:
         err.write(
-            f"auditproxy: warning: rights of {counted(others, 'request')} are left out, because "
-            "there are too many: what is called unused may have been used by them; give --user or "
-            "a shorter period\n"
+            f"auditproxy: warning: {incomplete}: what has no use is called unknown; {FEWER}\n"
         )
     found = found_in(manifests, passed, settings["user"], settings["group"])
     if output == "json":
@@ -59,7 +62,7 @@ def run_unused(
     else:
         for line in as_text(found, roles, bindings):
             out.write(line + "\n")
-    return 1 if passed.counts[DAMAGED] or passed.counts[GONE] else 0
+    return 1 if incomplete or passed.counts[DAMAGED] or passed.counts[GONE] else 0
 
 
 def found_in(

@@ -12,6 +12,7 @@ from auditproxy.reading.rbac.manifests import GROUP_KIND
 from auditproxy.reading.rbac.rules import AskedRight, RbacRule
 from auditproxy.reading.rbac.unused import (
     PARTLY,
+    UNKNOWN,
     UNUSED,
     GrantUse,
     RightsUse,
@@ -34,7 +35,20 @@ class RightsFound(msgspec.Struct):
     first: str = ""
     last: str = ""
     left_out: int = 0
-    """Requests that were not compared."""
+    """Uses of rights that were not compared: what seems unused may have been used by them."""
+
+    def state(self, one: GrantUse, number: int) -> str:
+        """What a rule of a grant is."""
+        rule, use = one.grant.rules[number], one.uses.get(number)
+        state = state_of(rule, use, is_namespaced=bool(one.grant.namespace))
+        return UNKNOWN if self.left_out and state == UNUSED else state
+
+    def narrower(self, one: GrantUse, number: int) -> tuple[RbacRule, ...]:
+        """Rules that are enough for what a rule is used for; () where they are not known."""
+        use = one.uses.get(number)
+        if use is None or self.left_out or self.state(one, number) != PARTLY:
+            return ()
+        return narrower(one.grant.rules[number], use)
 
 
 def as_object(found: RightsFound) -> dict[str, Any]:
@@ -43,7 +57,7 @@ def as_object(found: RightsFound) -> dict[str, Any]:
         "from": found.first,
         "to": found.last,
         "leftOut": found.left_out,
-        "grants": [_grant(one) for one in found.use.grants],
+        "grants": [_grant(found, one) for one in found.use.grants],
         "withoutGrant": [
             {
                 "user": go_text(user),
@@ -57,17 +71,17 @@ def as_object(found: RightsFound) -> dict[str, Any]:
     }
 
 
-def _grant(one: GrantUse) -> dict[str, Any]:
+def _grant(found: RightsFound, one: GrantUse) -> dict[str, Any]:
     grant = one.grant
     rules = []
     for number, rule in enumerate(grant.rules):
         use = one.uses.get(number)
-        state = _state(one, rule, use)
+        state = found.state(one, number)
         shown: dict[str, Any] = {"rule": msgspec.to_builtins(rule), "state": state}
         if use is not None:
             shown |= {"requests": use.requests, "alone": use.alone, "last": use.last}
         if state == PARTLY and use is not None:
-            shown["narrower"] = msgspec.to_builtins(narrower(rule, use))
+            shown["narrower"] = msgspec.to_builtins(found.narrower(one, number))
         if unseen_verbs(rule):
             shown["unseenVerbs"] = unseen_verbs(rule)
         rules.append(shown)
@@ -81,25 +95,24 @@ def _grant(one: GrantUse) -> dict[str, Any]:
     }
 
 
-def _state(one: GrantUse, rule: RbacRule, use: RuleUse | None) -> str:
-    return state_of(rule, use, is_namespaced=bool(one.grant.namespace))
-
-
 def as_text(found: RightsFound, roles: int, bindings: int) -> Iterator[str]:
     """Lines for people: subjects that were seen, those that were not, requests without a grant."""
     period = f", {found.first[:_SECOND]}Z to {found.last[:_SECOND]}Z" if found.first else ""
     yield f"{counted(roles, 'role')} and {counted(bindings, 'binding')}{period}"
     if not found.first:
         yield "No request of such a user is in the log"
+    if found.left_out:
+        yield f"Incomplete: {counted(found.left_out, 'use')} of rights left out: there are too many"
     subjects: dict[tuple[str, str], list[GrantUse]] = {}
     for one in found.use.grants:
         subjects.setdefault((one.grant.kind, one.grant.subject), []).append(one)
     seen = {key: grants for key, grants in subjects.items() if grants[0].is_seen}
     for key, grants in sorted(seen.items()):
-        yield from _subject(*key, grants)
+        yield from _subject(found, *key, grants)
     if len(seen) < len(subjects):
         yield ""
-        yield "Never seen, neither allowed nor refused:"
+        where = " in what was compared" if found.left_out else ""
+        yield f"Never seen{where}, neither allowed nor refused:"
         for (kind, subject), grants in sorted(subjects.items()):
             if (kind, subject) not in seen:
                 yield f"  {kind} {_shown(subject)}"
@@ -116,13 +129,9 @@ def as_text(found: RightsFound, roles: int, bindings: int) -> Iterator[str]:
                 yield f"    such as {_asked(asked)}"
 
 
-def _subject(kind: str, subject: str, grants: list[GrantUse]) -> Iterator[str]:
+def _subject(found: RightsFound, kind: str, subject: str, grants: list[GrantUse]) -> Iterator[str]:
     yield ""
-    states = [
-        _state(one, rule, one.uses.get(number))
-        for one in grants
-        for number, rule in enumerate(one.grant.rules)
-    ]
+    states = [found.state(one, number) for one in grants for number in range(len(one.grant.rules))]
     unused, partly = states.count(UNUSED), states.count(PARTLY)
     yield (
         f"{kind} {_shown(subject)}: of {counted(len(states), 'rule')} {unused} unused, "
@@ -136,7 +145,7 @@ def _subject(kind: str, subject: str, grants: list[GrantUse]) -> Iterator[str]:
             yield "    the role is not in the manifests"
         for number, rule in enumerate(one.grant.rules):
             use = one.uses.get(number)
-            state = _state(one, rule, use)
+            state = found.state(one, number)
             yield f"    {state:<11}  {_rule(rule)}{_evidence(use)}"
             if rule.non_resource_urls and one.grant.namespace:
                 yield "                 paths have no effect in a RoleBinding"
@@ -144,7 +153,7 @@ def _subject(kind: str, subject: str, grants: list[GrantUse]) -> Iterator[str]:
             if hidden:
                 yield f"                 no log shows: {_shown(_list(hidden))}"
             if state == PARTLY and use is not None:
-                rules = narrower(rule, use)
+                rules = found.narrower(one, number)
                 for each in rules:
                     yield f"                 narrower: {_rule(each)}"
                 if not rules:

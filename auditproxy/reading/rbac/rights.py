@@ -13,9 +13,10 @@ from auditproxy.apis.user import AUTHENTICATED, MASTERS, UserInfo
 from auditproxy.audit.policy.simulation.logged import request_info
 from auditproxy.reading.meaning.events import TrailEvent
 from auditproxy.reading.meaning.facts import DECISION
-from auditproxy.reading.rbac.rules import AskedRight
+from auditproxy.reading.rbac.rules import GENERATED, AskedRight
 
 NAME = "rbac"
+DERIVED = "rbac derive"
 ALLOWED, REFUSED = ("allowed", "refused")
 SERVICE_ACCOUNT = "system:serviceaccount:"
 SESSIONS = ("exec", "attach", "portforward")
@@ -49,6 +50,16 @@ def keys_of(event: TrailEvent, received: str) -> Sequence[RightKey]:
     if acting is not None and acting.username != event.user.username:
         keys += [_key(ALLOWED, event.user, asked, "") for asked in _impersonation(acting)]
     return keys
+
+
+def derived_keys_of(event: TrailEvent, received: str) -> Sequence[RightKey]:
+    """The same for roles: names that no role has are left out, because they have no end."""
+    return [
+        (*key[:8], "", key[9])
+        if key[0] == ALLOWED and key[6].partition("/")[0] in GENERATED
+        else key
+        for key in keys_of(event, received)
+    ]
 
 
 def right_of(key: RightKey) -> AskedRight:

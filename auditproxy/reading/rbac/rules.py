@@ -8,6 +8,17 @@ name.
 import msgspec
 
 ALL = "*"
+GENERATED = frozenset(
+    (
+        "controllerrevisions",
+        "endpointslices",
+        "events",
+        "jobs",
+        "pods",
+        "replicasets",
+    )
+)
+"""Resources whose names are mostly made by controllers."""
 
 
 class AskedRight(msgspec.Struct, frozen=True):

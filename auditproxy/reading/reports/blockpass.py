@@ -11,7 +11,7 @@ from hashlib import blake2b
 import msgspec
 
 from auditproxy.apis.audit import Stage
-from auditproxy.reading.meaning.conditions import ColumnFilter, admits_all
+from auditproxy.reading.meaning.conditions import ColumnFilter, admits_all, is_user
 from auditproxy.reading.meaning.events import (
     EVENTS,
     GONE,
@@ -22,7 +22,7 @@ from auditproxy.reading.meaning.events import (
 )
 from auditproxy.reading.meaning.requests import NATIVE
 from auditproxy.reading.reports.subjects import SUBJECTS
-from auditproxy.reading.reports.tallies import Key, RequestTally, moment_text
+from auditproxy.reading.reports.tallies import MOST_GROUPS, Key, RequestTally, moment_text
 from auditproxy.reading.trail.blocks import Block, current_path
 from auditproxy.reading.trail.scanning import Search, events_of, lines_in
 
@@ -43,6 +43,9 @@ class PassTask(msgspec.Struct, frozen=True):
     until: str = ""
     one_of: int = 0
     """Of so many audit IDs one is given back; 0 is none."""
+    users: tuple[ColumnFilter, ...] = ()
+    """Of keys with a user in their second place: which users count."""
+    most_groups: int = MOST_GROUPS
 
     def admits(self, event: TrailEvent, received: str) -> bool:
         """Whether a request counts; ``event`` is its last one."""
@@ -84,6 +87,8 @@ class RequestCounter:
         self._groups = groups
         self._keys: Callable[[TrailEvent, str], Sequence[Key]] = self._subject.keys_of
         self._is_plain = not (task.conditions or task.since or task.until)
+        self._wanted: dict[str, bool] = {}
+        """Users of the task that were asked about."""
 
     def add(self, event: TrailEvent, requests: int, events: int, size: int) -> None:
         """Count a request, or more events of one."""
@@ -96,6 +101,8 @@ class RequestCounter:
         refused = requests if status is not None and status.code in _REFUSALS else 0
         bodies = len(event.request_object) + len(event.response_object)
         for key in self._keys(event, received):
+            if self._task.users and not self._is_wanted(key[1]):
+                continue
             tally = self._groups.get(key)
             if tally is None:
                 tally = self._groups[key] = RequestTally(first=received, last=received)
@@ -108,6 +115,12 @@ class RequestCounter:
                 tally.first = received
             elif received > tally.last:
                 tally.last = received
+
+    def _is_wanted(self, user: str) -> bool:
+        found = self._wanted.get(user)
+        if found is None:
+            found = self._wanted[user] = is_user(self._task.users, user)
+        return found
 
 
 def pass_block(block: Block, task: PassTask) -> PassedBlock:

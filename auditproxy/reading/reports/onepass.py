@@ -75,7 +75,7 @@ class _Whole:
 
     def __init__(self, task: PassTask) -> None:
         self._task = task
-        self._tallies = Tallies()
+        self._tallies = Tallies(task.most_groups)
         self._counts, self._forms = Counts(), Counts()
         self._waiting: dict[bytes, Begun] = {}
         self._recent: deque[frozenset[bytes]] = deque(maxlen=_BLOCKS_KNOWN)

@@ -36,5 +36,6 @@ SUBJECTS = {
     noise.NAME: Subject(noise.TITLE, noise.keys_of, noise.sections_of, counts_events=True),
     # Roles are made of its groups, and no tables.
     rights.NAME: Subject("Rights that were used", rights.keys_of, lambda tallies, days: ()),
+    rights.DERIVED: Subject("Roles", rights.derived_keys_of, lambda tallies, days: ()),
 }
 """By the word that the command takes."""

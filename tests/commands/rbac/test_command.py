@@ -19,6 +19,7 @@ from tests.fakes.trails import event, write
         (("derive",), "auditproxy rbac derive needs a log"),
         (("x", "--output=text"), "--output must be one of yaml, json"),
         (("x", "--resource-names=-1"), "--resource-names must be from 0 to 100"),
+        (("x", "--namespaces=1001"), "--namespaces must be from 0 to 1000"),
         (("x", "--since=soon"), '--since "soon" is not a time'),
         (("unused", "x"), "--manifests must name the files with the cluster's RBAC"),
         (("unused", "--manifests=y"), "auditproxy rbac unused needs a log"),

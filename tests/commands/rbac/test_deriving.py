@@ -98,6 +98,20 @@ def test_who_writes_rights(tmp_path: Path) -> None:
     group = "rbac.authorization.k8s.io"
     path = write(tmp_path / "audit.log", [event("create", "rolebindings", group=group)])
     assert "escalate and bind" in derived(path)[1]
+    found, text = derived(path, "--escalation")
+    assert [one["verbs"] for one in found[0]["rules"]] == [["bind"], ["create"]]
+    assert "# added bind: whether" in text
+    assert "escalate and bind" not in text
+
+
+def test_namespaces(tmp_path: Path) -> None:
+    """Rights in all namespaces are said to be wider than their use."""
+    made = [event("list", "pods", namespace=space) for space in ("shop", "work")]
+    path = write(tmp_path / "audit.log", made)
+    assert [one["kind"] for one in derived(path)[0][::2]] == ["Role", "Role"]
+    found, text = derived(path, "--namespaces=1")
+    assert [one["kind"] for one in found] == ["ClusterRole", "ClusterRoleBinding"]
+    assert "# 2 requests, 2026-11-23\n# in all namespaces: used in 2\n" in text
 
 
 def test_names_of_roles() -> None:

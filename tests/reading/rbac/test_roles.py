@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.reading.rbac.roles import DerivedRole, RightUse, derive, is_default
+from auditproxy.reading.rbac.roles import (
+    DerivedRole,
+    RightUse,
+    derive,
+    gives_rights,
+    is_default,
+    with_escalation,
+)
 from auditproxy.reading.rbac.rules import AskedRight
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
@@ -73,6 +80,68 @@ def test_names() -> None:
     listed = AskedRight("list", "", "configmaps", "a")
     assert sorted(names(got("x"), listed)) == [(), ("x",)]
     assert names(AskedRight("list", "", "configmaps", "a", "x"), listed) == [()]
+
+
+@given(
+    used=st.sets(RIGHTS, min_size=1, max_size=30), others=st.sets(RIGHTS), most=st.integers(0, 2)
+)
+def test_enough_in_all_namespaces(
+    used: set[AskedRight], others: set[AskedRight], most: int
+) -> None:
+    """Where a right was used in more namespaces than so many, it holds in all; nothing else does."""
+    roles = derive({asked: RightUse(1) for asked in used}, 5, most)
+    assert most or not any(role.namespace for role in roles)
+
+    def kind(asked: AskedRight) -> tuple[str, ...]:
+        return asked.verb, asked.group, asked.resource, asked.path
+
+    for asked in used:
+        assert allows(roles, asked)
+    spaces = {
+        kind(asked): {one.namespace for one in used if kind(one) == kind(asked)} for asked in used
+    }
+    for asked in others:
+        found = spaces.get(kind(asked), set())
+        if len(found - {""}) <= most and not found & {"", asked.namespace}:
+            assert not allows(roles, asked)
+
+
+def test_all_namespaces() -> None:
+    """Of many, and for who empties one: the Role in it would go halfway. The reason is kept."""
+    used = {AskedRight("create", "", "pods", space): RightUse(2) for space in "abc"}
+    (role,) = derive(used, 5, 2)
+    assert (role.namespace, role.rules[0].use.requests) == ("", 6)
+    assert role.rules[0].wide == ("used in 3",)
+    assert [role.namespace for role in derive(used, 5, 3)] == ["a", "b", "c"]
+    emptied = used | {AskedRight("update", "", "namespaces/finalize", "b", "b"): RightUse(1)}
+    wide, *narrow = derive(emptied, 5)
+    assert (wide.namespace, [role.namespace for role in narrow]) == ("", ["a", "c"])
+    assert {one.rule.resources for one in wide.rules} == {("pods",), ("namespaces/finalize",)}
+    assert all(one.wide == ("it empties namespaces, with the Roles in them",) for one in wide.rules)
+    assert wide.rules[1].rule.resource_names == ("b",)
+
+
+def test_escalation() -> None:
+    """Who wrote roles or bindings may have needed escalate or bind, where and of what it was."""
+    group = "rbac.authorization.k8s.io"
+    written = {
+        AskedRight("patch", group, "clusterroles", "", "view"): RightUse(1, "a", "b"),
+        AskedRight("create", group, "roles", "shop"): RightUse(1, "a", "b"),
+        AskedRight("create", group, "rolebindings", "shop"): RightUse(1, "a", "b"),
+        AskedRight("update", group, "clusterrolebindings", "", "x"): RightUse(1, "a", "b"),
+        AskedRight("deletecollection", group, "roles", "shop"): RightUse(1, "a", "b"),
+        AskedRight("create", "", "roles", "shop"): RightUse(1, "a", "b"),
+    }
+    added = {asked: use for asked, use in with_escalation(written).items() if asked not in written}
+    assert set(added) == {
+        AskedRight("escalate", group, "clusterroles", "", "view"),
+        AskedRight("escalate", group, "roles", "shop"),
+        AskedRight("bind", group, "clusterroles", "shop"),
+        AskedRight("bind", group, "roles", "shop"),
+        AskedRight("bind", group, "clusterroles"),
+    }
+    assert all(use.requests == 0 and use.added for use in added.values())
+    assert [gives_rights(asked) for asked in written] == [True, True, True, True, False, False]
 
 
 def test_evidence() -> None:

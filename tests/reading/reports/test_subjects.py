@@ -7,6 +7,6 @@ from tests.reading.reports.made import sections
 
 def test_words() -> None:
     """None is missing, and each has tables without any request."""
-    assert tuple(SUBJECTS) == (*WORDS, "rbac")
+    assert tuple(SUBJECTS) == (*WORDS, "rbac", "rbac derive")
     for word in WORDS:
         assert all(not section.rows and section.empty for section in sections(word).values())
