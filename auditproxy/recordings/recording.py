@@ -331,7 +331,7 @@ class Recording:
 
     def _append(self, end: bytes, *, last: bool = False) -> None:
         """Give the kernel what is held, then ``end``."""
-        lines = self._header + bytes(self._buffer) + end
+        lines = b"".join((self._header, self._buffer, end))
         self._buffer.clear()
         try:
             piece = self._form.piece(lines, self._writer.seconds) if lines else b""

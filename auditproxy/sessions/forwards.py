@@ -1,6 +1,6 @@
 """The connections of a port-forward: their ports, bytes and durations, never their content."""
 
-from dataclasses import dataclass
+from array import array
 
 from auditproxy.apis.session import PortCarried, PortClosed, PortOpened
 from auditproxy.apis.units import SECOND
@@ -10,20 +10,22 @@ MOST_OPEN = 1024
 """Connections of a session that are counted at once; of others the beginning alone is noted."""
 
 
-@dataclass(slots=True)
-class _Open:
-    port: int
-    began: int
-    bytes_in: int = 0
-    bytes_out: int = 0
-    has_gap: bool = False
+_PORT, _BEGAN, _IN, _OUT, _GAP, _NUMBERS = range(6)
+"""What is kept of a connection, and how many numbers that are."""
+_PLACES = tuple(range(0, MOST_OPEN * _NUMBERS, _NUMBERS))
 
 
 class Forwards:
-    """Follows the connections of one session; moments are nanoseconds on one clock."""
+    """Follows the connections of one session; moments are nanoseconds on one clock.
+
+    All that are open are in one array: an object for each takes three times as much.
+    """
 
     def __init__(self) -> None:
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, int] = {}
+        """Where the numbers of each begin."""
+        self._numbers = array("q")
+        self._free: list[int] = []
 
     def take(
         self, moment: int, event: PortOpened | PortCarried | PortClosed
@@ -32,14 +34,12 @@ class Forwards:
         match event:
             case PortOpened(connection, port):
                 if len(self._open) < MOST_OPEN:
-                    self._open[connection] = _Open(port, moment)
+                    self._open[connection] = self._place(port, moment)
                 return ConnectionOpenedNote(connection=connection, port=port)
             case PortCarried(connection, from_client, size):
                 known = self._open.get(connection)
-                if known is not None and from_client:
-                    known.bytes_in += size
-                elif known is not None:
-                    known.bytes_out += size
+                if known is not None:
+                    self._numbers[known + (_IN if from_client else _OUT)] += size
                 return None
             case PortClosed(connection, error):
                 return self._closed(moment, connection, error)
@@ -47,23 +47,35 @@ class Forwards:
     def lost(self) -> None:
         """Something is missing here: what is open may have carried more, or have ended."""
         for known in self._open.values():
-            known.has_gap = True
+            self._numbers[known + _GAP] = 1
 
     def close(self, moment: int) -> list[ConnectionClosedNote]:
         """The session ended: what is still open ends with it."""
         notes = [self._closed(moment, connection, "") for connection in list(self._open)]
         return [note for note in notes if note is not None]
 
+    def _place(self, port: int, moment: int) -> int:
+        numbers = array("q", (port, moment, 0, 0, 0))
+        if not self._free:
+            # Of the integers that all sessions share.
+            self._free.append(_PLACES[len(self._numbers) // _NUMBERS])
+            self._numbers += numbers
+        place = self._free.pop()
+        self._numbers[place : place + _NUMBERS] = numbers
+        return place
+
     def _closed(self, moment: int, connection: int, error: str) -> ConnectionClosedNote | None:
         known = self._open.pop(connection, None)
         if known is None:
             return None
+        self._free.append(known)
+        port, began, bytes_in, bytes_out, has_gap = self._numbers[known : known + _NUMBERS]
         return ConnectionClosedNote(
             connection=connection,
-            port=known.port,
-            bytes_in=known.bytes_in,
-            bytes_out=known.bytes_out,
-            duration_seconds=max(0, moment - known.began) // 1000 * 1000 / SECOND,
+            port=port,
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
+            duration_seconds=max(0, moment - began) // 1000 * 1000 / SECOND,
             error=clean(error),
-            has_gap=known.has_gap,
+            has_gap=bool(has_gap),
         )

@@ -280,6 +280,26 @@ def test_written_and_read(moments: list[tuple[int, list[StreamEvent]]], tty: boo
     assert all(0 < side < 65536 for size in sizes for side in size)
 
 
+LONG = st.builds(
+    lambda text, times: (text * times)[:PIECE],
+    st.one_of(
+        st.text(st.characters(max_codepoint=127), min_size=1),
+        st.sampled_from(['\x1b[0m\r\n"\\/', "é\x7f", "\x7f", "".join(map(chr, range(128)))]),
+    ),
+    st.sampled_from([1, 3, 64, 1000]),
+)
+
+
+@given(LONG, st.sampled_from([OUT, IN]))
+def test_a_line_is_as_json_dumps_writes_it(text: str, channel: Channel) -> None:
+    """Short or long, plain or not: another way to write it leaves the file as it is."""
+    data = text.encode()[:PIECE].decode("utf-8", "ignore").encode()
+    content = written((0, [Carried(OUT, b"x")]), (SECOND, [Carried(channel, data)]))
+    code = "i" if channel is IN else "o"
+    line = f'[1.000000, "{code}", {json.dumps(data.decode())}]\n'
+    assert content.split(b"\n", 2)[2] == line.encode()
+
+
 def test_long_data_is_cut_into_lines() -> None:
     """A line stays short whatever its bytes are escaped to; no character is cut."""
     for data in (b"\0" * 100_000, "€".encode() * 30_000, b"\xff" * 100_000):

@@ -1,5 +1,8 @@
 """Connections of a port-forward, counted."""
 
+import gc
+import tracemalloc
+
 from auditproxy.apis.session import PortCarried, PortClosed, PortOpened
 from auditproxy.apis.units import SECOND
 from auditproxy.sessions.castnotes import ConnectionClosedNote, ConnectionOpenedNote
@@ -35,3 +38,36 @@ def test_too_many() -> None:
     for connection in range(MOST_OPEN + 10):
         assert forwards.take(0, PortOpened(connection, 80)) is not None
     assert len(forwards.close(1)) == MOST_OPEN
+
+
+def test_places_are_used_again() -> None:
+    """A long port-forward has many connections, one after the other, each with its own counts."""
+    forwards = Forwards()
+    for connection in range(3 * MOST_OPEN):
+        forwards.take(0, PortOpened(connection, 80))
+        forwards.take(0, PortCarried(connection, True, connection))
+        note = forwards.take(SECOND, PortClosed(connection - 1))
+        if connection:
+            assert isinstance(note, ConnectionClosedNote)
+            assert (note.bytes_in, note.bytes_out) == (connection - 1, 0)
+    forwards.lost()
+    (note,) = forwards.close(SECOND)
+    assert note.has_gap
+    forwards.take(0, PortOpened(0, 80))
+    assert not forwards.close(0)[0].has_gap
+
+
+def test_an_open_connection_takes_little() -> None:
+    """There may be hundreds of each session, and each is followed twice."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        forwards = Forwards()
+        for connection in range(MOST_OPEN):
+            forwards.take(1_700_000_000_000_000_000, PortOpened(connection, 8080))
+            forwards.take(0, PortCarried(connection, True, 1_000_000))
+            forwards.take(0, PortCarried(connection, False, 1_000_000))
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 150 * MOST_OPEN
+    finally:
+        tracemalloc.stop()

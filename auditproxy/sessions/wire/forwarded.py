@@ -8,6 +8,8 @@ headers no more than a digest, whatever a client puts into them.
 from collections.abc import Callable
 from hashlib import blake2b
 
+import msgspec
+
 from auditproxy.apis.session import (
     PortCarried,
     PortClosed,
@@ -53,39 +55,37 @@ _DIGEST_SIZE = 12
 _DATA, _ERROR = "data", "error"
 
 
-class _Connection:
-    """A pair of streams; it is open from the moment that both are there."""
+_SENT, _DATA_OVER, _ERROR_OVER = 1, 2, 4
+"""What is known of the streams of a connection: the client has finished its data; the server has
+ended one of them, or either side has reset it."""
 
-    __slots__ = ("begun", "data", "error", "number", "text")
+
+class _Connection(msgspec.Struct, gc=False):
+    """A connection that is open, by the numbers of its streams; there may be hundreds."""
+
+    number: int
+    data: int
+    error: int
+    state: int
+    text: bytes
+
+
+class _Pair:
+    """Streams of one request, until both are there and are a connection."""
+
+    __slots__ = ("begun", "data", "error", "text")
 
     def __init__(self, begun: float) -> None:
         self.begun = begun
-        self.number: int | None = None
         self.data: _Stream | None = None
         self.error: _Stream | None = None
         self.text = b""
 
-    @property
-    def over(self) -> bool:
-        """Whether neither stream carries anything any more."""
-        streams = (self.data, self.error)
-        return all(stream is not None and stream.over for stream in streams)
-
 
 class _Stream:
-    """One stream of a pair; ``early`` counts what came on it before its pair was complete."""
+    """One stream that is not of a connection yet; ``early`` counts what came on it."""
 
-    __slots__ = (
-        "begun",
-        "connection",
-        "early",
-        "kind",
-        "number",
-        "over",
-        "port",
-        "request",
-        "sent",
-    )
+    __slots__ = ("begun", "early", "kind", "number", "over", "pair", "port", "request", "sent")
 
     def __init__(self, number: int, kind: str, port: int, request: bytes, begun: float) -> None:
         self.number = number
@@ -93,7 +93,7 @@ class _Stream:
         self.kind = kind
         self.port = port
         self.request = request
-        self.connection: _Connection | None = None
+        self.pair: _Pair | None = None
         self.early = 0
         self.sent = False
         """Whether the client has finished it."""
@@ -108,13 +108,14 @@ class ForwardReader:
     """
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
-        self._clock = clock or _standing
+        self._clock = clock or (lambda: 0.0)
         self._client = SpdyFrames(clock)
         self._server = SpdyFrames(clock)
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, _Stream | _Connection] = {}
+        """Those that carry something still, or what they are of."""
         self._unanswered: dict[int, _Stream] = {}
         """Those of ``_streams`` that the server has not taken, in their order."""
-        self._pending: dict[bytes, _Connection] = {}
+        self._pending: dict[bytes, _Pair] = {}
         self._has_forgotten = False
         self._text_size = 0
         self._opened = 0
@@ -169,10 +170,9 @@ class ForwardReader:
     def end(self) -> list[StreamEvent]:
         """Close the connections that are open still, in the order in which they were opened."""
         events: list[StreamEvent] = []
-        found = {stream.connection for stream in self._streams.values()} - {None}
-        opened = [one for one in found if one is not None and one.number is not None]
-        for connection in sorted(opened, key=lambda one: one.number or 0):
-            self._report_closed(connection, events)
+        opened = {one.number: one for one in self._streams.values() if isinstance(one, _Connection)}
+        for number in sorted(opened):
+            self._report_closed(opened[number], events)
         self._streams.clear()
         self._unanswered.clear()
         self._pending.clear()
@@ -263,77 +263,86 @@ class ForwardReader:
                     f"more than {MAXIMUM_INCOMPLETE} pairs of streams are incomplete", events
                 )
                 return
-            pending = self._pending[stream.request] = _Connection(self._tick())
+            pending = self._pending[stream.request] = _Pair(self._tick())
         if getattr(pending, stream.kind) is not None:
             # The server answers with an error and connects nothing to it.
             del self._streams[number]
             return
         setattr(pending, stream.kind, stream)
-        stream.connection = pending
-        if pending.data is None or pending.error is None:
-            return
-        del self._pending[stream.request]
-        pending.data.request = pending.error.request = b""
-        pending.error.port = pending.data.port
-        pending.number = self._opened
+        stream.pair = pending
+        if pending.data is not None and pending.error is not None:
+            del self._pending[stream.request]
+            self._connect(pending.data, pending.error, pending.text, events)
+
+    def _connect(
+        self, data: _Stream, error: _Stream, text: bytes, events: list[StreamEvent]
+    ) -> None:
+        """Both streams of a pair are there."""
+        state = _SENT if data.sent else 0
+        state |= (_DATA_OVER if data.over else 0) | (_ERROR_OVER if error.over else 0)
+        connection = _Connection(self._opened, data.number, error.number, state, text)
         self._opened += 1
-        events.append(PortOpened(pending.number, pending.data.port))
-        if pending.data.early and not self._client_lost:
-            events.append(PortCarried(pending.number, True, pending.data.early))
-        self._close_if_over(pending, events)
+        for number in (data.number, error.number):
+            if number in self._streams:
+                self._streams[number] = connection
+        events.append(PortOpened(connection.number, data.port))
+        if data.early and not self._client_lost:
+            events.append(PortCarried(connection.number, True, data.early))
+        self._close_if_over(connection, events)
 
     def _sent(self, frame: StreamData, events: list[StreamEvent]) -> None:
-        stream = self._streams.get(frame.stream)
-        if stream is None or stream.kind != _DATA or stream.sent or stream.over:
-            return
-        stream.sent = frame.finished
-        connection = stream.connection
-        if connection is None or connection.number is None:
-            stream.early += len(frame.data)
-        elif frame.data:
-            events.append(PortCarried(connection.number, True, len(frame.data)))
+        of = self._streams.get(frame.stream)
+        if isinstance(of, _Connection):
+            if frame.stream != of.data or of.state & (_SENT | _DATA_OVER):
+                return
+            if frame.finished:
+                of.state |= _SENT
+            if frame.data:
+                events.append(PortCarried(of.number, True, len(frame.data)))
+        elif of is not None and of.kind == _DATA and not of.sent:
+            of.sent = frame.finished
+            of.early += len(frame.data)
 
     def _received(self, frame: StreamData, events: list[StreamEvent]) -> None:
-        stream = self._streams.get(frame.stream)
-        connection = stream.connection if stream is not None else None
-        if stream is None or connection is None:
+        of = self._streams.get(frame.stream)
+        if isinstance(of, _Connection):
+            if frame.stream == of.error:
+                of.text += self._kept(of.text, frame.data)
+            elif frame.data:
+                events.append(PortCarried(of.number, False, len(frame.data)))
+        elif of is None or of.pair is None:
             return
-        if stream.kind == _ERROR:
-            room = min(MAXIMUM_ERROR - len(connection.text), MAXIMUM_ERRORS - self._text_size)
-            text = frame.data[:room]
-            connection.text += text
-            self._text_size += len(text)
-        elif frame.data and connection.number is not None:
-            events.append(PortCarried(connection.number, False, len(frame.data)))
+        elif of.kind == _ERROR:
+            of.pair.text += self._kept(of.pair.text, frame.data)
         if frame.finished:
             self._over(frame.stream, events)
 
+    def _kept(self, text: bytes, more: bytes) -> bytes:
+        """What is kept of more of the text of an error."""
+        room = min(MAXIMUM_ERROR - len(text), MAXIMUM_ERRORS - self._text_size)
+        kept = more[:room]
+        self._text_size += len(kept)
+        return kept
+
     def _over(self, number: int, events: list[StreamEvent]) -> None:
-        stream = self._streams.get(number)
-        if stream is None:
-            return
-        stream.over = True
-        connection = stream.connection
-        if connection is None or connection.number is None:
+        of = self._streams.get(number)
+        if isinstance(of, _Connection):
+            of.state |= _DATA_OVER if number == of.data else _ERROR_OVER
+            self._close_if_over(of, events)
+        elif of is not None:
             # Refused, given up before it was taken, or half of a pair: the server waits for the
             # other half, and then connects.
+            of.over = True
             self._forget(number)
-        else:
-            self._close_if_over(connection, events)
 
     def _close_if_over(self, connection: _Connection, events: list[StreamEvent]) -> None:
-        if connection.number is not None and connection.over:
+        over = _DATA_OVER | _ERROR_OVER
+        if connection.state & over == over:
             self._report_closed(connection, events)
-            for stream in (connection.data, connection.error):
-                if stream is not None:
-                    self._streams.pop(stream.number, None)
+            for number in (connection.data, connection.error):
+                self._streams.pop(number, None)
 
     def _report_closed(self, connection: _Connection, events: list[StreamEvent]) -> None:
         self._text_size -= len(connection.text)
         text = connection.text.decode("utf-8", "replace")
-        events.append(PortClosed(connection.number or 0, text))
-
-
-def _standing() -> float:
-    """A clock that does not run."""
-    return 0.0
+        events.append(PortClosed(connection.number, text))

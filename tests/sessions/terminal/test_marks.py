@@ -99,6 +99,35 @@ def test_segmentation_changes_nothing(pieces: list[bytes]) -> None:
     assert read(*pieces, end) == whole == read(*(bytes((byte,)) for byte in data), end)
 
 
+@pytest.mark.parametrize(
+    ("data", "held"),
+    [
+        (b"ls\r\n", b""),
+        (b"", b""),
+        (b"\x1b", b"\x1b"),
+        (b"x\x1b\x1b", b"\x1b"),
+        (b"\x1b[?1\x1b[0", b""),
+        (b"\x1b[0m\x1b[?2004", b"\x1b[?2004"),
+        (b"\x1b]133;A", b"\x1b]133;A"),
+        (b"\x1b]133;A\x1b", b"\x1b]133;A\x1b"),
+        (b"\x1b]0;A\x1b", b"\x1b"),
+        (b"\x1b]133;A\x1b\x1b", b"\x1b"),
+        (b"\x1b]133;A\x07\x1b", b"\x1b"),
+        (b"\x1b]4;1;?", b"\x1b]4;1;?"),
+        (b"\x1bP+\x1b[>0", b"\x1b[>0"),
+        (b"\x1b]133;" + b"x" * 4096 + b"\x1b", b"\x1b]133;" + b"x" * 4096 + b"\x1b"),
+        (b"\x1b]133;" + b"x" * 4097, b""),
+    ],
+)
+def test_what_waits_for_its_end(data: bytes, held: bytes) -> None:
+    """The end of some output that may begin a mark, and no more of it."""
+    reader = MarkReader()
+    output = b"".join(one for one in reader.read(data) if isinstance(one, bytes))
+    assert output == data[: len(data) - len(held)]
+    (rest,) = reader.read(b"\x00")
+    assert rest == held + b"\x00"
+
+
 def test_little_of_a_mark_without_end_is_held() -> None:
     """4 KiB, then it is output."""
     output, _ = read(b"\x1b]133;", *[b"x"] * (CLAIM_LIMIT + 100))

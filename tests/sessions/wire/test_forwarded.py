@@ -23,8 +23,7 @@ from auditproxy.sessions.wire.forwarded import (
 from tests.fakes.spdy import Client
 
 LARGEST = 256 * 1024
-"""Bytes that a client makes one session hold at most, and half as many again with connections
-that the server has made."""
+"""Bytes that a client makes one session hold at most."""
 
 
 class Session:
@@ -318,8 +317,23 @@ def failed(session: Session) -> None:
         session.got(first, b"e" * MAXIMUM_ERROR)
 
 
+def connected(session: Session) -> None:
+    """As many connections as there may be, open and used."""
+    for number in range(MAXIMUM_FORWARDED_STREAMS // 2):
+        first = 4 * number + 1
+        session.connect(first, first + 2, str(number))
+        session.sent(first + 2, b"x" * 1000)
+        session.got(first + 2, b"y" * 1000)
+
+
 @pytest.mark.parametrize(
-    ("fill", "most"), [(unanswered, LARGEST), (halves, LARGEST), (failed, 3 * LARGEST // 2)]
+    ("fill", "most"),
+    [
+        (unanswered, LARGEST),
+        (halves, LARGEST),
+        (connected, 3 * LARGEST // 4),
+        (failed, LARGEST),
+    ],
 )
 def test_what_headers_hold_is_not_kept(fill: Callable[[Session], None], most: int) -> None:
     """A stream costs what it costs, whatever its client names it; so do the errors of all."""
