@@ -21,7 +21,7 @@ from auditproxy.audit.costs import cost
 from auditproxy.audit.submitted import PROTOBUF, YAML
 from auditproxy.authentication.tokens import publickeys
 from auditproxy.authentication.tokens.bearer import MAXIMUM_TOKEN_LENGTH
-from auditproxy.backends import buffered, webhook, webhookcalls
+from auditproxy.backends import webhook, webhookcalls, weight
 from auditproxy.backends.spool import deadletters, intake
 from auditproxy.backends.spool import store as spooled
 from auditproxy.capture import copies as captures
@@ -169,7 +169,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"`--audit-capture-memory-limit` ({size(AUDIT.capture_memory_limit)})",
         f"copies larger than {size(captures.SMALL)}",
         f"`--audit-capture-spill-limit` ({size(AUDIT.capture_spill_limit)})",
-        f"waiting events are limited to {size(buffered.MAXIMUM_BYTES)}",
+        f"waiting events are limited to {size(weight.MAXIMUM_BYTES)}",
         "`?timeout=30s`",
         f"its recording to be finished, at most {supervisor.CLOSING:g} seconds",
         f"recordings are finished, for at most {process.RECORDER_GRACE:g} seconds. Then the session log, its "
@@ -234,7 +234,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"JSON; {ANSWER}",
         f"tokens over {size(MAXIMUM_TOKEN_LENGTH)}, service account keys under "
         f"{publickeys.SMALLEST_RSA} or over {publickeys.LARGEST_RSA} bits",
-        f"and in {size(buffered.MAXIMUM_BYTES)} of bodies",
+        f"and in {size(weight.MAXIMUM_BYTES)} of bodies",
         f"a webhook's answer over {ANSWER}",
         f"read to {ANSWER}",
     ),

@@ -27,7 +27,6 @@ from auditproxy.audit.backend import Backend, TakeLine
 from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, with_stage
 from auditproxy.audit.redaction.commandlines import line_redactor
 from auditproxy.authentication.factory import new_authenticator
-from auditproxy.authentication.tokens.keysource import KeySource, StaticKeys
 from auditproxy.authentication.tokens.tokenreview import Reviewer
 from auditproxy.capture.copies import CaptureLimits, CaptureRoom
 from auditproxy.files.files import Files
@@ -43,6 +42,7 @@ from auditproxy.tracing.requests import Tracing
 
 if TYPE_CHECKING:
     from auditproxy.app.sinks.receivers import OpenedReceiver
+    from auditproxy.authentication.tokens.keysource import KeySource
     from auditproxy.notifiers.dispatcher import AlertDispatcher
     from auditproxy.supervision.supervisor import Supervisor
 
@@ -67,7 +67,7 @@ class Composed:
 
     _connected: Connected
     _reviewers: tuple[Reviewer | None, Reviewer | None]
-    _service_account_keys: KeySource | None
+    _service_account_keys: "KeySource | None"
     _issuers: TrustedKeys
     _tokens: TokenAuthentication
     services: Services
@@ -205,11 +205,15 @@ class Composed:
     def _reviewers_of_tokens(self) -> tuple[Reviewer | None, Reviewer | None]:
         return self._connected.reviewer, self._connected.lookup
 
-    def _keys_of_service_accounts(self) -> KeySource | None:
+    def _keys_of_service_accounts(self) -> "KeySource | None":
         if self._published_keys is not None:
             return self._published_keys
         keys = self.files.service_account_keys
-        return StaticKeys(keys, self._signatures.check) if keys else None
+        if not keys:
+            return None
+        from auditproxy.authentication.tokens.keysource import StaticKeys
+
+        return StaticKeys(keys, self._signatures.check)
 
     def _keys_of_issuers(self) -> TrustedKeys:
         ring = self._new_ring()

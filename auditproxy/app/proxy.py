@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.units import SECOND
-from auditproxy.app import operatorlog, process
+from auditproxy.app import libraries, operatorlog, process  # noqa: F401 - libraries comes first
 from auditproxy.app.announcing import tell_start
 from auditproxy.app.composition import Composed
 from auditproxy.app.logs.logchecks import log_doubts, log_faults

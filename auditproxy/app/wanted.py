@@ -55,6 +55,8 @@ def sessions_of(
     sessions = options.sessions
     if not (sessions.is_kept or alerts is not None or sessions.annotates()):
         return None
+    # What requests begin with then: none of them is to wait for it.
+    import auditproxy.server.sessions  # noqa: F401
     from auditproxy.app.sessions.opening import SessionFiles, open_sessions, session_listeners
 
     return open_sessions(

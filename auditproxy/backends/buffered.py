@@ -15,24 +15,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from auditproxy.apis.audit import Event
-from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.backend import Deliverer
 from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.throttle import TokenBucket
+from auditproxy.backends.weight import MAXIMUM_BYTES, weight
 from auditproxy.sockets.tasks import spawn
 
 PLUGIN = "buffered"
 
-
-MAXIMUM_BYTES = 256 * MEBIBYTE
-"""Bytes of the events in one buffer; kube-apiserver bounds their number alone."""
-
 MAXIMUM_SENDS = 100
 """Deliveries under way at once; kube-apiserver has no bound."""
-
-EVENT_WEIGHT = 2048
-"""Bytes that an event without bodies is taken to have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +44,6 @@ class BatchConfig:
     along: int = 0
     maximum_bytes: int = MAXIMUM_BYTES
     maximum_sends: int = MAXIMUM_SENDS
-
-
-def weight(event: Event) -> int:
-    """About how many bytes of memory an event holds."""
-    bodies = (event.request_object, event.response_object)
-    return EVENT_WEIGHT + sum(len(memoryview(body)) for body in bodies if body is not None)
 
 
 class BufferedBackend:

@@ -11,10 +11,10 @@ import asyncio
 from auditproxy.apis.audit import Event
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.audit.backend import Backend, Deliverer, Delivery
-from auditproxy.backends.buffered import MAXIMUM_BYTES, weight
 from auditproxy.backends.ending import finish
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import whatever
+from auditproxy.backends.weight import MAXIMUM_BYTES, weight
 from auditproxy.sockets.tasks import spawn
 
 MAXIMUM_DELIVERIES = 10_000

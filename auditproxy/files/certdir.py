@@ -6,7 +6,6 @@ from pathlib import Path
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.writable import fault_of_writing
 from auditproxy.tls.keyfiles import write_new
-from auditproxy.tls.selfsigned import new_self_signed
 
 
 def ensure_self_signed(
@@ -20,6 +19,8 @@ def ensure_self_signed(
     certificate, key = _paths(folder)
     if certificate.exists():
         return certificate, key, False
+    from auditproxy.tls.selfsigned import new_self_signed
+
     made = new_self_signed(names, now)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

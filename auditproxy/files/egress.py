@@ -8,7 +8,7 @@ nothing of ours goes there.
 import re
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from auditproxy.apis.faults import Unusable
@@ -20,11 +20,13 @@ from auditproxy.audit.policy.reading import (
     not_one_of,
     read_document,
 )
-from auditproxy.clients.egress import Egress
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, parsed
 from auditproxy.options import Options
 from auditproxy.tls.client import client_context
 from auditproxy.tls.pem import load_pair
+
+if TYPE_CHECKING:
+    from auditproxy.clients.egress import Egress
 
 FLAG = "--egress-selector-config-file"
 KIND = "EgressSelectorConfiguration"
@@ -53,7 +55,7 @@ _DOCUMENT = _struct(
 Members = Mapping[str, Any]
 
 
-def load_egress(text: bytes) -> Egress | None:
+def load_egress(text: bytes) -> "Egress | None":
     """Return the proxy of the selection ``controlplane``; None where it is direct, or missing.
 
     Reads the files of its TLS. Raises Unusable with all faults.
@@ -151,8 +153,10 @@ def _place(url: str) -> tuple[str, int] | None:
     return host, port
 
 
-def _egress(transport: Members, path: str) -> tuple[Egress | None, list[str]]:
+def _egress(transport: Members, path: str) -> "tuple[Egress | None, list[str]]":
     """The proxy of a sound transport, and faults of the files that it names."""
+    from auditproxy.clients.egress import Egress
+
     if "uds" in transport:
         name = transport["uds"]["udsName"]
         return Egress(name, udsname=name), []
@@ -195,7 +199,7 @@ def _context(tls: Members, path: str) -> tuple[ssl.SSLContext | None, list[str]]
     return context, faults
 
 
-def _read(options: Options, remarks: Remarks) -> Egress | None:
+def _read(options: Options, remarks: Remarks) -> "Egress | None":
     path = options.egress.selector_config_file
     if not path:
         return None

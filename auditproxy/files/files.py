@@ -15,15 +15,8 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.audit.objects import BUILTIN_TYPES
 from auditproxy.audit.policy.evaluator import FALLING_BACK
 from auditproxy.audit.redaction.redactor import Redactor
-from auditproxy.authentication.tokens.publickeys import PublicKey
-from auditproxy.authentication.tokens.tokenfile import TokenFile
 from auditproxy.authentication.x509.authorities import CertificateAuthorities
 from auditproxy.capture.copies import CaptureLimits
-from auditproxy.clients.egress import Egress
-from auditproxy.clients.receivers.kafkatarget import KafkaTarget
-from auditproxy.clients.receivers.natstarget import NatsTarget
-from auditproxy.clients.receivers.otlptarget import OtlpTarget
-from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.files.alertfiles import ALERT_DESTINATIONS, ALERT_RULES
 from auditproxy.files.authorities import (
     CLIENT_AUTHORITIES,
@@ -54,14 +47,21 @@ from auditproxy.files.webhook import AUDIT_WEBHOOK, SESSION_WEBHOOK, TOKEN_WEBHO
 from auditproxy.kubeconfig.upstream import Upstream
 from auditproxy.options import Options
 from auditproxy.serializer.protobuf.decoder import Decoder
-from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
 
 if TYPE_CHECKING:
     from auditproxy.alerts.rules import AlertRules
     from auditproxy.audit.chain.checkpoints import CheckpointKey
+    from auditproxy.authentication.tokens.publickeys import PublicKey
+    from auditproxy.authentication.tokens.tokenfile import TokenFile
+    from auditproxy.clients.egress import Egress
+    from auditproxy.clients.receivers.kafkatarget import KafkaTarget
+    from auditproxy.clients.receivers.natstarget import NatsTarget
+    from auditproxy.clients.receivers.otlptarget import OtlpTarget
+    from auditproxy.clients.webhook import WebhookTarget
     from auditproxy.files.alerts import AlertTargets
     from auditproxy.recordings.encryption import Encrypt
     from auditproxy.recordings.uploadsettings import UploadSettings
+    from auditproxy.sessions.rules import RecordingPolicy
 
 SOURCES = (
     POLICY,
@@ -102,17 +102,17 @@ class Files:
     policy: Policy
     upstream: Upstream
     captures: CaptureLimits
-    token_file: TokenFile | None = None
+    token_file: "TokenFile | None" = None
     types: Decoder = BUILTIN_TYPES
-    audit_webhook: WebhookTarget | None = None
-    egress: Egress | None = None
+    audit_webhook: "WebhookTarget | None" = None
+    egress: "Egress | None" = None
     tracing: TracingConfiguration | None = None
-    audit_nats: NatsTarget | None = None
-    audit_kafka: KafkaTarget | None = None
-    audit_otlp: OtlpTarget | None = None
+    audit_nats: "NatsTarget | None" = None
+    audit_kafka: "KafkaTarget | None" = None
+    audit_otlp: "OtlpTarget | None" = None
     checkpoint_key: "CheckpointKey | None" = None
-    token_webhook: WebhookTarget | None = None
-    service_account_keys: tuple[PublicKey, ...] = ()
+    token_webhook: "WebhookTarget | None" = None
+    service_account_keys: "tuple[PublicKey, ...]" = ()
     trusted: Trusted = NOBODY_TRUSTED
     redactor: Redactor | None = None
     audit_log_policy: Policy | None = None
@@ -128,10 +128,10 @@ class Files:
     """None where a backend has the policy or the redaction of all."""
     client_authorities: CertificateAuthorities | None = None
     front_proxy_authorities: CertificateAuthorities | None = None
-    recording_policy: RecordingPolicy = NO_POLICY
+    recording_policy: "RecordingPolicy | None" = None
     recording_encryption: "Encrypt | None" = None
     recording_upload: "UploadSettings | None" = None
-    session_webhook: WebhookTarget | None = None
+    session_webhook: "WebhookTarget | None" = None
     certificate: ServingCertificate | None = None
     """None where it is still to be made."""
     alert_rules: "AlertRules | None" = None

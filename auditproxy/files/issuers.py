@@ -14,7 +14,6 @@ from auditproxy.apis.authentication import (
     PrefixedClaimOrExpression,
 )
 from auditproxy.apis.faults import Unusable
-from auditproxy.expressions.cel import ExpressionError, cel_compiler
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named, parsed
 from auditproxy.options import AuthenticationOptions, Options
 from auditproxy.tls.client import client_context
@@ -59,6 +58,7 @@ def read_authentication(options: AuthenticationOptions) -> Trusted | None:
     else:
         return None
     from auditproxy.authentication.oidc.claims import ClaimMapper
+    from auditproxy.expressions.cel import ExpressionError, cel_compiler
 
     faults: list[str] = []
     if configuration.anonymous is not None and not options.anonymous_auth:

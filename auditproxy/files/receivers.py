@@ -6,21 +6,20 @@ missing as well. A change of a file counts from the next delivery on.
 
 import importlib.util
 import ssl
+from typing import TYPE_CHECKING
 
 from auditproxy.apis.faults import Unusable, missing_extra
-from auditproxy.clients.receivers.kafkatarget import KafkaTarget
-from auditproxy.clients.receivers.natstarget import (
-    NatsCredentials,
-    NatsTarget,
-    nats_credentials,
-)
-from auditproxy.clients.receivers.otlptarget import OtlpTarget, otlp_headers
 from auditproxy.files.trustedfile import Remarks, TrustedFile, content_of, named
 from auditproxy.options import AuditNatsOptions, Options
 from auditproxy.options.kafka import kafka_broker
 from auditproxy.options.receivers import ReceiverOptions, nats_server, otlp_endpoint
 from auditproxy.tls.client import client_context
 from auditproxy.tls.pem import load_pair
+
+if TYPE_CHECKING:
+    from auditproxy.clients.receivers.kafkatarget import KafkaTarget
+    from auditproxy.clients.receivers.natstarget import NatsCredentials, NatsTarget
+    from auditproxy.clients.receivers.otlptarget import OtlpTarget
 
 LONGEST_SECRET = 4096
 """Bytes of a password or a token."""
@@ -93,11 +92,13 @@ def receiver_context(options: ReceiverOptions, faults: _Faults) -> ssl.SSLContex
     return context
 
 
-def read_nats(options: Options, remarks: Remarks) -> NatsTarget | None:
+def read_nats(options: Options, remarks: Remarks) -> "NatsTarget | None":
     """Where events go with NATS; None where they do not. Raises Unusable."""
     nats = options.audit_nats
     if not nats.is_configured:
         return None
+    from auditproxy.clients.receivers.natstarget import NatsTarget
+
     faults = _Faults()
     faults.missing("nats", "nats", "--audit-nats-servers")
     credentials = _nats_credentials(nats, faults)
@@ -122,7 +123,9 @@ def read_nats(options: Options, remarks: Remarks) -> NatsTarget | None:
     )
 
 
-def _nats_credentials(nats: AuditNatsOptions, faults: _Faults) -> NatsCredentials:
+def _nats_credentials(nats: AuditNatsOptions, faults: _Faults) -> "NatsCredentials":
+    from auditproxy.clients.receivers.natstarget import NatsCredentials, nats_credentials
+
     flag = "--audit-nats-credentials-file"
     content = faults.content(nats.credentials_file, flag)
     if content:
@@ -137,11 +140,13 @@ def _nats_credentials(nats: AuditNatsOptions, faults: _Faults) -> NatsCredential
     )
 
 
-def read_kafka(options: Options, remarks: Remarks) -> KafkaTarget | None:
+def read_kafka(options: Options, remarks: Remarks) -> "KafkaTarget | None":
     """Where events go with Kafka; None where they do not. Raises Unusable."""
     kafka = options.audit_kafka
     if not kafka.is_configured:
         return None
+    from auditproxy.clients.receivers.kafkatarget import KafkaTarget
+
     faults = _Faults()
     faults.missing("aiokafka", "kafka", "--audit-kafka-brokers")
     password = faults.secret(kafka.password_file, "--audit-kafka-password-file")
@@ -164,12 +169,14 @@ def read_kafka(options: Options, remarks: Remarks) -> KafkaTarget | None:
     )
 
 
-def read_otlp(options: Options, remarks: Remarks) -> OtlpTarget | None:
+def read_otlp(options: Options, remarks: Remarks) -> "OtlpTarget | None":
     """Where events go with OTLP; None where they do not. Raises Unusable."""
     otlp = options.audit_otlp
     url = otlp_endpoint(otlp.endpoint)
     if url is None:
         return None
+    from auditproxy.clients.receivers.otlptarget import OtlpTarget, otlp_headers
+
     faults = _Faults()
     # The definitions are in a namespace that OpenTelemetry's other packages share.
     faults.missing("opentelemetry.proto", "otlp", "--audit-otlp-endpoint")

@@ -1,18 +1,25 @@
 """Reads --service-account-key-file: the keys that service account tokens are signed by."""
 
 from itertools import chain
+from typing import TYPE_CHECKING
 
-from auditproxy.authentication.tokens.publickeys import PublicKey, read_public_keys
 from auditproxy.files.trustedfile import Remarks, TrustedFile, parsed
 from auditproxy.options import Options
 
+if TYPE_CHECKING:
+    from auditproxy.authentication.tokens.publickeys import PublicKey
 
-def read_service_account_keys(options: Options, remarks: Remarks) -> tuple[PublicKey, ...] | None:
+
+def read_service_account_keys(options: Options, remarks: Remarks) -> "tuple[PublicKey, ...] | None":
     """The keys of every file, in order; each file must have one. None without files.
 
     Raises Unusable with the faults of all files.
     """
     paths = options.authentication.service_account_key_file
+    if not paths:
+        return None
+    from auditproxy.authentication.tokens.publickeys import read_public_keys
+
     keys = parsed(paths, "--service-account-key-file", read_public_keys)
     return tuple(chain.from_iterable(keys)) or None
 

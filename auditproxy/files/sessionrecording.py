@@ -10,11 +10,11 @@ from auditproxy.apis.units import MEBIBYTE
 from auditproxy.files.trustedfile import Remarks, TrustedFile, named, parsed
 from auditproxy.files.writable import fault_of_folder, fault_of_opening
 from auditproxy.options import Options
-from auditproxy.sessions.rules import RecordingPolicy, load_recording_policy
 
 if TYPE_CHECKING:
     from auditproxy.recordings.encryption import Encrypt
     from auditproxy.recordings.uploadsettings import UploadSettings
+    from auditproxy.sessions.rules import RecordingPolicy
 
 _FLAG = "--session-recording-config-file"
 _DIR = "--session-recording-dir"
@@ -23,11 +23,13 @@ USABLE = "name a folder that the proxy's user can list and write to (mode 0700)"
 """What to do about a folder of recordings that cannot be used."""
 
 
-def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy | None:
+def read_recording_policy(options: Options, remarks: Remarks) -> "RecordingPolicy | None":
     """The policy, None where there is none; raises Unusable, also for a folder that is missing."""
     sessions = options.sessions
     if not sessions.recording_config_file:
         return None
+    from auditproxy.sessions.rules import load_recording_policy
+
     faults: list[str] = []
     advice: list[str] = []
     policy = None
@@ -53,7 +55,7 @@ def read_recording_policy(options: Options, remarks: Remarks) -> RecordingPolicy
     return policy
 
 
-def _room_advice(options: Options, policy: RecordingPolicy | None) -> list[str]:
+def _room_advice(options: Options, policy: "RecordingPolicy | None") -> list[str]:
     """A warning where the disk has not the room that must stay free of recordings."""
     folder, minimum = options.sessions.recording_dir, options.sessions.recording_min_free_space
     facts = os.statvfs(folder)

@@ -1,8 +1,8 @@
 """Reads --token-auth-file: static tokens."""
 
 import secrets
+from typing import TYPE_CHECKING
 
-from auditproxy.authentication.tokens.tokenfile import TokenFile, TokenFileError, parse_token_file
 from auditproxy.files.trustedfile import (
     Remarks,
     TrustedFile,
@@ -12,14 +12,19 @@ from auditproxy.files.trustedfile import (
 )
 from auditproxy.options import Options
 
+if TYPE_CHECKING:
+    from auditproxy.authentication.tokens.tokenfile import TokenFile
+
 _FLAG = "--token-auth-file"
 
 
-def read_token_file(options: Options, remarks: Remarks) -> TokenFile | None:
+def read_token_file(options: Options, remarks: Remarks) -> "TokenFile | None":
     """The static tokens; None without the flag. Raises Unusable."""
     path = options.authentication.token_auth_file
     if not path:
         return None
+    from auditproxy.authentication.tokens.tokenfile import TokenFileError, parse_token_file
+
     try:
         tokens = parse_token_file(content_of(path, _FLAG), path, secrets.token_bytes(32))
     except TokenFileError as error:

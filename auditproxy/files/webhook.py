@@ -5,13 +5,9 @@ without connecting.
 """
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from auditproxy.clients.webhook import (
-    WebhookError,
-    WebhookTarget,
-    request_url,
-)
 from auditproxy.files.trustedfile import Remarks, TrustedFile, passthrough_notes
 from auditproxy.kubeconfig.credentials import Credential, CredentialError
 from auditproxy.kubeconfig.document import (
@@ -25,11 +21,14 @@ from auditproxy.kubeconfig.tls import new_ssl_context
 from auditproxy.kubeconfig.user import check_credential, credential_of
 from auditproxy.options import Options
 
+if TYPE_CHECKING:
+    from auditproxy.clients.webhook import WebhookTarget
+
 FLAG = "--audit-webhook-config-file"
 _TOKEN_FLAG = "--authentication-token-webhook-config-file"  # noqa: S105 - a flag
 
 
-def load_target(path: str, flag: str = FLAG, purpose: str = "audit webhook") -> WebhookTarget:
+def load_target(path: str, flag: str = FLAG, purpose: str = "audit webhook") -> "WebhookTarget":
     """Where the kubeconfig at ``path``, which ``flag`` names, says bodies go.
 
     Faults begin with kube-apiserver's words for ``purpose``; "" is for what it does not have.
@@ -53,6 +52,8 @@ class _Credential:
         try:
             return await self._credential.authorization()
         except CredentialError as error:
+            from auditproxy.clients.webhook import WebhookError
+
             raise WebhookError("credential", str(error)) from None
 
     def invalidate(self) -> None:
@@ -62,7 +63,9 @@ class _Credential:
         return repr(self._credential)
 
 
-def _target(path: str, flag: str) -> WebhookTarget:
+def _target(path: str, flag: str) -> "WebhookTarget":
+    from auditproxy.clients.webhook import WebhookTarget, request_url
+
     source = f"{flag} {path}"
     cluster, user, context = select(path, "", source, flag)
     source = f"{source}, context {context!r}"
@@ -120,17 +123,17 @@ def _scheme(text: str, what: str) -> str:
     return url.scheme
 
 
-def _read_audit_webhook(options: Options, remarks: Remarks) -> WebhookTarget | None:
+def _read_audit_webhook(options: Options, remarks: Remarks) -> "WebhookTarget | None":
     path = options.audit_webhook.config_file
     return load_target(path) if path else None
 
 
-def _read_token_webhook(options: Options, remarks: Remarks) -> WebhookTarget | None:
+def _read_token_webhook(options: Options, remarks: Remarks) -> "WebhookTarget | None":
     path = options.authentication.token_webhook_config_file
     return load_target(path, _TOKEN_FLAG, "token webhook") if path else None
 
 
-def _read_session_webhook(options: Options, remarks: Remarks) -> WebhookTarget | None:
+def _read_session_webhook(options: Options, remarks: Remarks) -> "WebhookTarget | None":
     path = options.sessions.webhook_config_file
     return load_target(path, "--session-webhook-config-file", "") if path else None
 

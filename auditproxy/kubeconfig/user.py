@@ -21,7 +21,6 @@ from auditproxy.kubeconfig.credentials import (
     expiry,
 )
 from auditproxy.kubeconfig.document import Entry, text_of
-from auditproxy.kubeconfig.execplugin import ExecPlugin, PluginError
 from auditproxy.kubeconfig.tls import load_chain
 
 
@@ -47,6 +46,8 @@ def credential_of(
 def _exec_credential(
     user: Entry, cluster: Entry, context: ssl.SSLContext | None, source: str
 ) -> ExecCredential:
+    from auditproxy.kubeconfig.execplugin import ExecPlugin, PluginError
+
     try:
         program = ExecPlugin.read(user["exec"], cluster, user.directory)
     except (AttributeError, KeyError, TypeError, ValueError):

@@ -7,12 +7,13 @@ would only take CPU from requests: further signatures wait in a queue.
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from auditproxy.authentication.tokens.jws import Jws
-from auditproxy.authentication.tokens.keysource import signed_by_any
-from auditproxy.authentication.tokens.publickeys import PublicKey
+if TYPE_CHECKING:
+    from auditproxy.authentication.tokens.jws import Jws
+    from auditproxy.authentication.tokens.publickeys import PublicKey
 
 THREADS = 2
 """Signatures checked at the same time."""
@@ -26,8 +27,11 @@ class SignatureThreads:
     def __init__(self, threads: int = THREADS) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="signatures")
 
-    async def check(self, jws: Jws, keys: tuple[PublicKey, ...]) -> bool:
+    async def check(self, jws: "Jws", keys: "tuple[PublicKey, ...]") -> bool:
         """Return whether one of the keys signed the token."""
+        # Whoever asks has it.
+        from auditproxy.authentication.tokens.keysource import signed_by_any
+
         if len(keys) <= 1 and all(map(is_fast, keys)):
             return signed_by_any(jws, keys)
         loop = asyncio.get_running_loop()
@@ -38,7 +42,7 @@ class SignatureThreads:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def is_fast(key: PublicKey) -> bool:
+def is_fast(key: "PublicKey") -> bool:
     """Return whether checking a signature takes well under a tenth of a millisecond."""
     if isinstance(key.key, rsa.RSAPublicKey):
         return key.key.key_size <= _FAST_RSA

@@ -20,8 +20,8 @@ from auditproxy.apis.audit import Event
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SessionEvent, SessionEventType
 from auditproxy.apis.units import MEBIBYTE
-from auditproxy.backends.buffered import EVENT_WEIGHT, weight
 from auditproxy.backends.ending import finish
+from auditproxy.backends.weight import EVENT_WEIGHT, weight
 from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.notifiers.outbox import Notifier
 from auditproxy.notifiers.shares import EventShares, owner_of

@@ -1,8 +1,6 @@
 """Ephemeral containers that a request adds: its event names them, and sessions know of them."""
 
 from auditproxy.server.exchange import Exchange
-from auditproxy.sessions.ephemeral import ephemeral_containers, shown
-from auditproxy.sessions.lines import EPHEMERAL_CONTAINERS
 
 EPHEMERAL_LIMIT = 256 * 1024
 """Bytes of a request's body in which ephemeral containers are looked for."""
@@ -23,6 +21,10 @@ def note_ephemeral(exchange: Exchange, body: bytes) -> None:
 
     The event names them, and sessions know of those that the upstream accepted.
     """
+    # Only where there is a supervisor, which needs both.
+    from auditproxy.sessions.ephemeral import ephemeral_containers, shown
+    from auditproxy.sessions.lines import EPHEMERAL_CONTAINERS
+
     supervisor = exchange.shared.supervisor
     added = ephemeral_containers(body, exchange.headers.content_type, exchange.services.types)
     if not added or supervisor is None:

@@ -37,7 +37,7 @@ from auditproxy.server.recorder import Recorder
 from auditproxy.server.services import Services, Shared
 from auditproxy.server.severalpolicies import several
 from auditproxy.tracing.requests import RequestTrace
-from auditproxy.tunnel.farewell import LastWords
+from auditproxy.tunnel.tie import LastWords
 from auditproxy.upstream.messages import UpstreamError
 
 

@@ -6,6 +6,7 @@ forward -> round trip -> the answer             everything that asks for no upgr
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,19 +28,18 @@ from auditproxy.request.upstreamheaders import upstream_lines
 from auditproxy.server.ephemeral import EPHEMERAL_LIMIT, adds_ephemeral, note_ephemeral
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.services import ActingUser
-from auditproxy.server.sessions import (
-    LiveSession,
-    prepare,
-)
 from auditproxy.server.tee import Tee
-from auditproxy.sessions.forms import NO_FORM, BodyForm, may_have_form, read_form
 from auditproxy.sockets.tasks import spawn
-from auditproxy.tunnel.farewell import Farewell
 from auditproxy.tunnel.protocols import WEBSOCKET
 from auditproxy.tunnel.tie import Tap, tie
 from auditproxy.upstream.identityheaders import UnforwardableIdentityError
 from auditproxy.upstream.messages import ResponseHead, RoundTrip, UpstreamRequest
 from auditproxy.upstream.switching import Switched
+
+if TYPE_CHECKING:
+    from auditproxy.server.sessions import LiveSession
+    from auditproxy.sessions.forms import BodyForm
+    from auditproxy.tunnel.farewell import Farewell
 
 SMALL_BODY = 64 * 1024
 """Bytes of a request body that are read whole, to go upstream with the head in one write."""
@@ -98,7 +98,12 @@ async def forward(exchange: Exchange, identity: Identity, acting: ActingUser) ->
     tee = Tee(exchange, acting.user)
     # Before the upstream hears of it: what must not run unrecorded has not begun then.
     body = RequestBody(exchange)
-    session = await prepare(exchange, identity, acting, body.form)
+    session = None
+    if exchange.shared.supervisor is not None:
+        # Imported at the start, where there is a supervisor (app/wanted.py).
+        from auditproxy.server.sessions import prepare
+
+        session = await prepare(exchange, identity, acting, body.form)
     if session is None:
         return await exchanged(exchange, request, tee, body)
     try:
@@ -112,7 +117,7 @@ async def exchanged(
     request: UpstreamRequest,
     tee: Tee,
     body: "RequestBody",
-    session: LiveSession | None = None,
+    session: "LiveSession | None" = None,
 ) -> Answered:
     """The body goes up as it comes, the answer comes down as it comes.
 
@@ -196,8 +201,10 @@ class RequestBody:
             self._was_read = True
         return self._whole
 
-    async def form(self) -> BodyForm:
+    async def form(self) -> "BodyForm":
         """The form that a session's request may have in its body."""
+        from auditproxy.sessions.forms import NO_FORM, may_have_form, read_form
+
         content_type = self._exchange.headers.get("content-type")
         if not may_have_form(self._exchange.method, content_type):
             return NO_FORM
@@ -252,27 +259,28 @@ class RequestBody:
         return piece
 
 
-def farewell_for(exchange: Exchange, head: ResponseHead) -> Farewell | None:
+def farewell_for(exchange: Exchange, head: ResponseHead) -> "Farewell | None":
     """What can be said in this tunnel should we have to end it; None in one of SPDY."""
     if (exchange.headers.upgrade_token or b"").lower() != WEBSOCKET:
         return None
     agreed = [value for name, value in head.headers if name.lower() == b"sec-websocket-protocol"]
     protocol = agreed[0].decode("latin-1").strip() if len(agreed) == 1 else ""
+    from auditproxy.tunnel.farewell import Farewell
+
     return Farewell(protocol, exchange.info.subresource)
 
 
 async def tunnel(
-    exchange: Exchange, switched: Switched, session: LiveSession | None = None
+    exchange: Exchange, switched: Switched, session: "LiveSession | None" = None
 ) -> Answered:
     """Tie both connections together after a verified 101; ``session`` is read beside them."""
-    farewell = farewell_for(exchange, switched.head)
-    if session is not None:
-        try:
-            if not await session.begin(switched.head, farewell):
-                session = None
-        except BaseException:
-            switched.abort()
-            raise
+    try:
+        farewell = farewell_for(exchange, switched.head)
+        if session is not None and not await session.begin(switched.head, farewell):
+            session = None
+    except BaseException:
+        switched.abort()
+        raise
     exchange.tunnel_begins(farewell if session is None else session)
     reason = "the tunnel ended"
     try:

@@ -40,7 +40,7 @@ from auditproxy.server.services import ActingUser, Services, Shared
 from auditproxy.server.short.shortexchange import Rest, ShortExchange
 from auditproxy.server.short.shortway import ShortWay
 from auditproxy.server.turnend import TurnEnd
-from auditproxy.tunnel.farewell import SHUTTING_DOWN
+from auditproxy.tunnel.tie import SHUTTING_DOWN
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
     UpstreamCredentialRefused,

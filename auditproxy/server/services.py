@@ -26,11 +26,11 @@ from auditproxy.request.resolution import KnownTargets
 from auditproxy.request.sourceips import TrustedProxies
 from auditproxy.serializer.protobuf.decoder import Decoder
 from auditproxy.server.deadline import Deadlines
-from auditproxy.sessions.rules import NO_POLICY, RecordingPolicy
 from auditproxy.tracing.requests import Tracing
 from auditproxy.upstream.pool import UpstreamPool
 
 if TYPE_CHECKING:
+    from auditproxy.sessions.rules import RecordingPolicy
     from auditproxy.supervision.supervisor import Supervisor
 
 
@@ -132,7 +132,8 @@ class Services:
     front_proxy: FrontProxyHeaders = NO_FRONT_PROXY
     trusted_proxies: TrustedProxies | None = None
     types: Decoder = BUILTIN_TYPES
-    recording_policy: RecordingPolicy = NO_POLICY
+    recording_policy: "RecordingPolicy | None" = None
+    """Which sessions are recorded; None records none."""
     redact_line: Callable[[str], str] = str
     """Marks secrets in lines that users type."""
     policies: tuple[BackendPolicy, ...] = ()

@@ -26,15 +26,15 @@ from auditproxy.sessions.lines import (
     annotations_at_start,
 )
 from auditproxy.sessions.request import SessionRequest, as_of_pod, describe
-from auditproxy.sessions.rules import RecordingRule, first_of
+from auditproxy.sessions.rules import NO_POLICY, RecordingRule, first_of
 from auditproxy.sockets.tasks import spawn
-from auditproxy.tunnel.farewell import Farewell
 from auditproxy.upstream.messages import ResponseHead
 
 if TYPE_CHECKING:
     from auditproxy.sessions.wire.reader import SessionReader
     from auditproxy.supervision.running import Running
     from auditproxy.supervision.supervisor import Supervisor
+    from auditproxy.tunnel.farewell import Farewell
 
 REFUSAL = "this session must be recorded, and it cannot be: {}"
 """What the client reads; kubectl shows it as its error."""
@@ -72,8 +72,9 @@ async def prepare(
     if not upgrades and asked.has_streams:
         return None
     requests = (exchange.info, as_of_pod(exchange.info, asked))
+    policy = exchange.services.recording_policy
     rule = first_of(
-        exchange.services.recording_policy,
+        NO_POLICY if policy is None else policy,
         [attributes_of(identity.user, info, selectors=False) for info in dict.fromkeys(requests)],
     )
     if not asked.has_streams:
@@ -181,7 +182,7 @@ class LiveSession:
         """The request goes upstream now: whatever becomes of it, its command may run."""
         self._is_asked = True
 
-    async def begin(self, head: ResponseHead, farewell: Farewell | None) -> bool:
+    async def begin(self, head: ResponseHead, farewell: "Farewell | None") -> bool:
         """The upstream has switched, and its 101 may go out unless this raises Refused.
 
         False when the tunnel is a watch, not a session. ``farewell`` ends a tunnel whose

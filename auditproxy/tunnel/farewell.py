@@ -10,7 +10,6 @@ session's own reader (sessions/wire) knows more, the streams of SPDY among it.
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 from auditproxy.sessions.wire.frames import Frames
 from auditproxy.sessions.wire.words import (
@@ -21,23 +20,11 @@ from auditproxy.sessions.wire.words import (
     close_frame,
     last_status,
 )
-
-SHUTTING_DOWN = "auditproxy is shutting down"
-"""Why a client's session is ended when the proxy stops; kubectl shows it as its error."""
+from auditproxy.tunnel.tie import SHUTTING_DOWN
 
 _STATUS_PROTOCOLS = frozenset({"v4.channel.k8s.io", "v5.channel.k8s.io"})
 _STATUS_TEXT_PROTOCOLS = frozenset({"v4.base64.channel.k8s.io"})
 _CHANNELS = frozenset({"exec", "attach"})
-
-
-class LastWords(Protocol):
-    """Ends a tunnel for its client with a reason."""
-
-    def stopping(self, seconds: float) -> None:
-        """The proxy stops, and waits so long for this tunnel: its client reads it, if possible."""
-
-    def say(self, transport: asyncio.Transport | None, reason: str) -> None:
-        """Send what the protocol has for it, if the client can parse it now, and close."""
 
 
 class Farewell:

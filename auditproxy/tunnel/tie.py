@@ -8,6 +8,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+SHUTTING_DOWN = "auditproxy is shutting down"
+"""Why a client's session is ended when the proxy stops; kubectl shows it as its error."""
+
 LINGER = 1.0
 """Seconds to flush one side after the other has ended."""
 
@@ -55,6 +58,16 @@ class Tap(Protocol):
 
     def from_upstream(self, data: bytes) -> None:
         """Bytes of the upstream, in order."""
+
+
+class LastWords(Protocol):
+    """Ends a tunnel for its client with a reason."""
+
+    def stopping(self, seconds: float) -> None:
+        """The proxy stops, and waits so long for this tunnel: its client reads it, if possible."""
+
+    def say(self, transport: asyncio.Transport | None, reason: str) -> None:
+        """Send what the protocol has for it, if the client can parse it now, and close."""
 
 
 async def tie(

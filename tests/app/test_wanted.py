@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from tests.fakes.proxy import EVERYTHING, TOKENS, write_files
+from tests.fakes.tokens import public_pem
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,11 +18,14 @@ ALWAYS_LATER = (
     "aiokafka",
     "auditproxy.backends.spool",
     "auditproxy.embedded",
+    "auditproxy.kubeconfig.execplugin",
     "auditproxy.reading",
+    "auditproxy.tunnel.farewell",
     "cbor2",
     "cel_expr_python",
     "difflib",
     "duckdb",
+    "frozenlist._frozenlist",
     "google.protobuf",
     "grpc",
     "jwt",
@@ -36,6 +42,8 @@ ALWAYS_LATER = (
 SESSIONS = (
     "auditproxy.app.sessions.opening",
     "auditproxy.recordings",
+    "auditproxy.server.sessions",
+    "auditproxy.sessions.rules",
     "auditproxy.supervision",
     "tarfile",
 )
@@ -50,6 +58,19 @@ RECEIVERS = (
     "auditproxy.clients.receivers.jetstream",
     "auditproxy.clients.receivers.kafka",
 )
+WEBHOOK = (
+    "auditproxy.app.sinks.webhook",
+    "auditproxy.backends.webhook",
+    "auditproxy.clients.webhook",
+)
+BATCH = ("auditproxy.backends.buffered",)
+DURABLE = ("auditproxy.app.logs.durablelog", "auditproxy.backends.durable")
+TOKENS_OF_OTHERS = (
+    "auditproxy.authentication.tokens.publickeys",
+    "auditproxy.authentication.tokens.serviceaccount",
+    "auditproxy.lookups.tokenwebhook",
+)
+FLAGS = (*WEBHOOK, *BATCH, *DURABLE, *TOKENS_OF_OTHERS)
 ALERTS = ("auditproxy.alerts", "auditproxy.app.alerts", "auditproxy.notifiers")
 
 RECORDED = """\
@@ -68,7 +89,8 @@ async def main():
     options = options_from(json.loads(sys.argv[1]))
     proxy = await build(options, check(options), listener_tls=True)
     names = json.loads(sys.argv[2])
-    print(json.dumps([name for name in names if name in sys.modules]))
+    # None stands for a module that is not to be found (app/libraries.py).
+    print(json.dumps([name for name in names if sys.modules.get(name)]))
     await proxy.close()
 
 asyncio.run(main())
@@ -81,8 +103,12 @@ def imported(folder: Path, **more: Any) -> set[str]:
         name.replace("_", "-"): value
         for name, value in write_files(1, folder, policy=EVERYTHING, tokens=TOKENS).items()
     }
-    values |= {"audit-log-path": str(folder / "audit.log"), "cert-dir": str(folder), **more}
-    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS + ISSUERS + TRACING + RECEIVERS)
+    values |= {
+        "audit-log-path": str(folder / "audit.log"),
+        "cert-dir": str(folder),
+        **more,
+    }
+    names = json.dumps(ALWAYS_LATER + SESSIONS + ALERTS + ISSUERS + TRACING + RECEIVERS + FLAGS)
     done = subprocess.run(
         [sys.executable, "-c", STARTS, json.dumps(values), names],
         cwd=ROOT,
@@ -102,7 +128,7 @@ def test_a_plain_proxy(tmp_path: Path) -> None:
 def test_alerts(tmp_path: Path) -> None:
     """With rules there is what evaluates them, and what gives them lines of sessions."""
     found = imported(tmp_path, **{"alert-rules-file": "builtin"})
-    assert found >= {*ALERTS, "auditproxy.supervision"}
+    assert found >= {*ALERTS, "auditproxy.server.sessions", "auditproxy.supervision"}
     assert not found & set(ALWAYS_LATER) - {"cel_expr_python", "difflib", "google.protobuf"}
 
 
@@ -120,7 +146,7 @@ def test_sessions(tmp_path: Path) -> None:
     assert found >= set(SESSIONS)
     assert not found & set(ALWAYS_LATER) - {"difflib"}
     logged = imported(tmp_path, **{"session-log-path": str(tmp_path / "sessions.log")})
-    assert "auditproxy.app.sessions.opening" in logged
+    assert logged >= {"auditproxy.app.sessions.opening", "auditproxy.server.sessions"}
 
 
 def test_issuers(tmp_path: Path) -> None:
@@ -150,12 +176,45 @@ def test_tracing(tmp_path: Path) -> None:
 def test_receivers(tmp_path: Path) -> None:
     """With servers of NATS, or brokers of Kafka, there is its library, and nothing else."""
     found = imported(tmp_path, **{"audit-nats-servers": "nats://127.0.0.1:1"})
-    assert found == {*RECEIVERS, "nats"} - {"auditproxy.clients.receivers.kafka"}
+    assert found == {*RECEIVERS, *BATCH, "nats"} - {"auditproxy.clients.receivers.kafka"}
     found = imported(tmp_path, **{"audit-kafka-brokers": "plaintext://127.0.0.1:1"})
-    assert found == {*RECEIVERS, "aiokafka"} - {"auditproxy.clients.receivers.jetstream"}
+    assert found == {*RECEIVERS, *BATCH, "aiokafka"} - {"auditproxy.clients.receivers.jetstream"}
 
 
 def test_otlp(tmp_path: Path) -> None:
     """With a collector there are the protocol's definitions, and neither the SDK nor gRPC."""
     found = imported(tmp_path, **{"audit-otlp-endpoint": "http://127.0.0.1:1"})
-    assert found == {"auditproxy.app.sinks.receivers", "google.protobuf", "opentelemetry"}
+    assert found == {
+        *BATCH,
+        "auditproxy.app.sinks.receivers",
+        "google.protobuf",
+        "opentelemetry",
+    }
+
+
+def test_webhook(tmp_path: Path) -> None:
+    """With a webhook there is its client, and the buffer of mode batch."""
+    write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS)
+    found = imported(tmp_path, **{"audit-webhook-config-file": str(tmp_path / "kubeconfig")})
+    assert found == {*WEBHOOK, *BATCH}
+
+
+def test_modes(tmp_path: Path) -> None:
+    """Each mode of the log has its own backend, and not those of others."""
+    assert imported(tmp_path, **{"audit-log-mode": "batch"}) == {*BATCH}
+    assert imported(tmp_path, **{"audit-log-mode": "durable"}) == {*DURABLE}
+    assert imported(tmp_path, **{"audit-log-mode": "blocking-strict"}) == set()
+
+
+def test_tokens_of_others(tmp_path: Path) -> None:
+    """With keys of service accounts, or a webhook, there is what judges such tokens."""
+    (tmp_path / "keys.pem").write_bytes(public_pem(ec.generate_private_key(ec.SECP256R1())))
+    found = imported(
+        tmp_path,
+        **{
+            "service-account-key-file": (str(tmp_path / "keys.pem"),),
+            "service-account-issuer": ("https://kubernetes.default.svc",),
+            "authentication-token-webhook-config-file": str(tmp_path / "kubeconfig"),
+        },
+    )
+    assert found == {*TOKENS_OF_OTHERS, "auditproxy.clients.webhook"}

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from auditproxy.backends.buffered import EVENT_WEIGHT, BatchConfig, BufferedBackend, weight
+from auditproxy.backends.buffered import BatchConfig, BufferedBackend
 from auditproxy.backends.throttle import TokenBucket
+from auditproxy.backends.weight import EVENT_WEIGHT, weight
 from tests.fakes.backends import Recorder, Told, dropped, event, events, value
 from tests.fakes.waiting import pause, turns
 

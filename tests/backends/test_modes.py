@@ -4,8 +4,8 @@ import asyncio
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Delivery
-from auditproxy.backends.buffered import MAXIMUM_BYTES
 from auditproxy.backends.modes import Awaited, IgnoreErrors
+from auditproxy.backends.weight import MAXIMUM_BYTES
 from tests.fakes.backends import Recorder, Told, dropped, event, events
 from tests.fakes.waiting import turns
 

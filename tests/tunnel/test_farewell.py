@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from auditproxy.sessions.wire.frames import BINARY, CLOSE, TEXT, frame
-from auditproxy.tunnel.farewell import SHUTTING_DOWN, Farewell
+from auditproxy.tunnel.farewell import Farewell
+from auditproxy.tunnel.tie import SHUTTING_DOWN
 from tests.fakes.proxy import proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream
 from tests.fakes.websocket import made

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from auditproxy.app.operatorlog import Report
 from auditproxy.authentication.authenticator import TokenAuthenticator
-from auditproxy.authentication.tokens.keysource import Check, KeySource
 from auditproxy.files.issuers import Trusted
 from auditproxy.metrics.issuers import IssuerMetrics
 from auditproxy.options import AuthenticationOptions
 from auditproxy.tls.client import client_context
 
 if TYPE_CHECKING:
+    from auditproxy.authentication.tokens.keysource import Check, KeySource
     from auditproxy.clients.apiserver import ApiClient
     from auditproxy.clients.fetcher import HttpsFetcher
     from auditproxy.lookups.issuerkeys import IssuerKeys
@@ -27,7 +27,7 @@ class KeysOfIssuers:
     """Makes key sources that load their keys, and ends them; inside a running event loop."""
 
     def __init__(
-        self, check: Check, *, metrics: IssuerMetrics, report: Report, inform: Report
+        self, check: "Check", *, metrics: IssuerMetrics, report: Report, inform: Report
     ) -> None:
         self._check = check
         self._metrics = metrics
@@ -36,7 +36,7 @@ class KeysOfIssuers:
         self._keys: list[IssuerKeys] = []
         self._fetchers: list[HttpsFetcher] = []
 
-    def fetched(self, name: str, flag: str, document: "KeyDocument") -> KeySource:
+    def fetched(self, name: str, flag: str, document: "KeyDocument") -> "KeySource":
         """The keys in a document, which begin to load."""
         from auditproxy.lookups.issuerkeys import IssuerKeys
 
@@ -78,7 +78,7 @@ class KeysOfIssuers:
 
     def of_service_accounts(
         self, options: AuthenticationOptions, client: "Callable[[], ApiClient]"
-    ) -> KeySource | None:
+    ) -> "KeySource | None":
         """Keys of service accounts that are published; None where files hold them, or none do.
 
         At --service-account-jwks-uri, else by the upstream, which ``client`` speaks to.

@@ -18,19 +18,19 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from auditproxy.apis.units import SECOND
 from auditproxy.authentication.authenticator import TokenAuthenticator, TokenUnion
-from auditproxy.authentication.tokens.keysource import KeySource
-from auditproxy.authentication.tokens.serviceaccount import ServiceAccountAuthenticator
-from auditproxy.authentication.tokens.tokenfile import TokenFile, TokenFileAuthenticator
 from auditproxy.authentication.tokens.tokenreview import Reviewer, TokenReviewAuthenticator, Version
-from auditproxy.clients.webhook import WebhookClient, WebhookTarget
 from auditproxy.lookups.tokencache import TokenCache
-from auditproxy.lookups.tokenwebhook import WebhookTokenAuthenticator
 from auditproxy.metrics.tokencache import TokenCacheMetrics
 from auditproxy.options import AuthenticationOptions
+
+if TYPE_CHECKING:
+    from auditproxy.authentication.tokens.keysource import KeySource
+    from auditproxy.authentication.tokens.tokenfile import TokenFile
+    from auditproxy.clients.webhook import WebhookTarget
 
 REVIEWS = 4096
 """Tokens of which it is remembered that the upstream refused them."""
@@ -43,10 +43,10 @@ class TokenSources:
     ``reviewer`` is the upstream, ``lookup`` the upstream for our own audiences.
     """
 
-    token_file: TokenFile | None = None
-    service_account_keys: KeySource | None = None
+    token_file: "TokenFile | None" = None
+    service_account_keys: "KeySource | None" = None
     issuers: tuple[TokenAuthenticator, ...] = ()
-    webhook: WebhookTarget | None = None
+    webhook: "WebhookTarget | None" = None
     reviewer: Reviewer | None = None
     lookup: Reviewer | None = None
 
@@ -85,8 +85,12 @@ class TokenAuthentication:
         options, sources = self._options, self._sources
         found: list[TokenAuthenticator] = []
         if sources.token_file is not None:
+            from auditproxy.authentication.tokens.tokenfile import TokenFileAuthenticator
+
             found.append(TokenFileAuthenticator(sources.token_file))
         if sources.service_account_keys is not None:
+            from auditproxy.authentication.tokens.serviceaccount import ServiceAccountAuthenticator
+
             found.append(
                 ServiceAccountAuthenticator(
                     issuers=options.service_account_issuer,
@@ -104,7 +108,10 @@ class TokenAuthentication:
             found.append(review)
         return found
 
-    def _webhook(self, target: WebhookTarget) -> TokenAuthenticator:
+    def _webhook(self, target: "WebhookTarget") -> TokenAuthenticator:
+        from auditproxy.clients.webhook import WebhookClient
+        from auditproxy.lookups.tokenwebhook import WebhookTokenAuthenticator
+
         client = WebhookClient(target, clock=time.monotonic, sleep=asyncio.sleep)
         webhook = WebhookTokenAuthenticator(
             client,

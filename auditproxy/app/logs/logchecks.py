@@ -7,7 +7,6 @@ log_doubts    what the run could not do later: rotate the file, remove or compre
 import os
 from pathlib import Path
 
-from auditproxy.app.logs.durablelog import fault_of_kind
 from auditproxy.app.logs.logbackend import Rotation, audit_rotation, session_rotation, unusable
 from auditproxy.files.writable import fault_of_listing, fault_of_renaming, fault_of_writing
 from auditproxy.options import AuditLogOptions, Options
@@ -44,6 +43,8 @@ def audit_log_fault(options: Options) -> str:
 
 def _fault_of_durable(log: AuditLogOptions) -> str:
     """What only mode ``durable`` minds."""
+    from auditproxy.app.logs.durablelog import fault_of_kind
+
     folder = Path(log.path).absolute().parent
     why = fault_of_listing(folder) if log.path and folder.is_dir() else ""
     if why:

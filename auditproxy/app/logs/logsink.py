@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproxy.app.logs.durablelog import open_durable_log
 from auditproxy.app.logs.logbackend import OpenChain, OpenLog, audit_rotation, open_log
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.sinks.backendmodes import (
@@ -94,6 +93,8 @@ def _durable_sink(
     report: Report,
     chain: OpenChain | None,
 ) -> LogSink:
+    from auditproxy.app.logs.durablelog import open_durable_log
+
     log = open_durable_log(options, metrics, losses, report, chain=chain)
     state = SinkState(
         losses,

@@ -188,7 +188,8 @@ def recording_folder(sessions: SessionOptions) -> Path:
 
 def describe_sessions(options: Options, files: Files) -> str:
     """The start-up line about what is kept of sessions; "" where nothing is."""
-    sessions, rules = options.sessions, files.recording_policy.values
+    sessions, policy = options.sessions, files.recording_policy
+    rules = () if policy is None else policy.values
     parts = []
     if rules:
         refusing = sum(rule.deny for rule in rules)

@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 from auditproxy.apis.units import SECOND
 from auditproxy.audit.backend import Backend, Deliverer
-from auditproxy.backends.buffered import BatchConfig, BufferedBackend
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.modes import Awaited, IgnoreErrors
 from auditproxy.backends.sinkstate import SinkState
-from auditproxy.backends.throttle import TokenBucket
 from auditproxy.backends.truncate import TruncateBackend
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options.backendoptions import DURABLE, BackendOptions
@@ -69,6 +67,9 @@ def buffered_later(
     along: int = 0,
 ) -> tuple[Backend, Waiting]:
     """What delivers later, in mode ``batch``; ``along`` events may join a delivery of a file."""
+    from auditproxy.backends.buffered import BatchConfig, BufferedBackend
+    from auditproxy.backends.throttle import TokenBucket
+
     bucket = None
     if options.batch_throttle_enable:
         bucket = TokenBucket(options.batch_throttle_qps, options.batch_throttle_burst)

@@ -21,13 +21,10 @@ from auditproxy.app.logs.logsink import LogSink, chain_of, log_sink, nothing
 from auditproxy.app.operatorlog import Report
 from auditproxy.app.sinks.backendmodes import remote, truncated
 from auditproxy.app.sinks.backendpolicies import OwnBackend, divided
-from auditproxy.app.sinks.webhook import open_spooled_webhook, open_webhook
 from auditproxy.audit.backend import Backend, Deliverer, TakeLine
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.sinkstate import State
 from auditproxy.backends.union import union
-from auditproxy.backends.webhookcalls import Ended
-from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
 
@@ -35,6 +32,8 @@ if TYPE_CHECKING:
     from auditproxy.app.logs.logchain import ChainKeeping
     from auditproxy.app.sinks.receivers import OpenedReceiver
     from auditproxy.audit.chain.checkpoints import CheckpointKey
+    from auditproxy.backends.webhookcalls import Ended
+    from auditproxy.clients.webhook import WebhookTarget
 
 
 def _all_of(calls: list[Callable[[], None]]) -> Callable[[], None]:
@@ -77,9 +76,9 @@ def open_backends(
     report: Report,
     webhook: Deliverer | None = None,
     *,
-    target: WebhookTarget | None = None,
+    target: "WebhookTarget | None" = None,
     checkpoint_key: "CheckpointKey | None" = None,
-    called: Ended | None = None,
+    called: "Ended | None" = None,
     receivers: "tuple[OpenedReceiver, ...]" = (),
 ) -> AuditSink:
     """The backend that the options describe; raises LogFileError.
@@ -96,6 +95,8 @@ def open_backends(
     webhook_losses = Losses("webhook", metrics, report, time.monotonic)
     spooled = target is not None and options.audit_webhook.has_spool
     if webhook is None and target is not None and not spooled:
+        from auditproxy.app.sinks.webhook import open_webhook
+
         webhook = open_webhook(
             target,
             initial_backoff=options.audit_webhook.initial_backoff,
@@ -114,6 +115,8 @@ def open_backends(
         states += log.states
         starts.append(log.start)
     if target is not None and spooled:
+        from auditproxy.app.sinks.webhook import open_spooled_webhook
+
         opened = open_spooled_webhook(
             target, options.audit_webhook, metrics, webhook_losses, report, called
         )

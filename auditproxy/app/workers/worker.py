@@ -25,7 +25,7 @@ import msgspec
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.units import SECOND
-from auditproxy.app import operatorlog, process
+from auditproxy.app import libraries, operatorlog, process  # noqa: F401 - libraries comes first
 from auditproxy.app.announcing import tell_end
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.proxy import Proxy, build, check
