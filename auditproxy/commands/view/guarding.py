@@ -63,7 +63,9 @@ def denial(
         return Denied(421, "this server has another name; open the address that auditproxy printed")
     if any(origin.lower() != f"http://{host[0].lower()}" for origin in headers.get("origin", ())):
         return Denied(403, "a page of another origin may not ask")
-    if any(site not in _SAME for site in headers.get("sec-fetch-site", ())):
+    if not _is_opened(target, headers) and any(
+        site not in _SAME for site in headers.get("sec-fetch-site", ())
+    ):
         return Denied(403, "a page of another site may not ask")
     if method != "GET":
         return Denied(405, "only GET is answered")
@@ -74,6 +76,17 @@ def denial(
             401, "the token is missing or wrong; open the address that auditproxy printed"
         )
     return None
+
+
+def _is_opened(target: str, headers: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a tab goes to the page, without a search: that may come from anywhere.
+
+    The file that leads here (opening.py) is another site to browsers. The page has no data, is in
+    no frame, and asks with the token that it was opened with.
+    """
+    return target == "/" and [
+        headers.get(name) for name in ("sec-fetch-mode", "sec-fetch-dest")
+    ] == [["navigate"], ["document"]]
 
 
 def _has_token(headers: Mapping[str, Sequence[str]], token: str) -> bool:

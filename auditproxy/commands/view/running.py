@@ -18,6 +18,7 @@ from auditproxy.commands.events.notes import notes_of
 from auditproxy.commands.events.printing import Text
 from auditproxy.commands.view.details import Details
 from auditproxy.commands.view.guarding import new_token
+from auditproxy.commands.view.opening import open_page
 from auditproxy.commands.view.pagefiles import page_files
 from auditproxy.commands.view.recorded import ListedRecordings, recordings_in
 from auditproxy.commands.view.replay import Replays
@@ -73,7 +74,9 @@ def view(
                 "part": replays.part,
                 "find": replays.find,
             }
-            return asyncio.run(_serve(answers, settings, out, browse))
+            return asyncio.run(
+                _serve(answers, settings, out, lambda address: open_page(address, folder, browse))
+            )
 
 
 def _recordings(settings: Mapping[str, Any], err: Text) -> ListedRecordings:
@@ -115,7 +118,7 @@ async def _serve(
     answers: Mapping[str, Answer],
     settings: Mapping[str, Any],
     out: Text,
-    browse: Callable[[str], Any],
+    browse: Callable[[str], None],
 ) -> int:
     token = new_token()
     server = PageServer(page_files(), answers, token)

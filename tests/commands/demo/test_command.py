@@ -17,7 +17,7 @@ import pytest
 
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Backend, Delivery
-from auditproxy.commands.demo import requests
+from auditproxy.commands.demo import command, requests
 from auditproxy.commands.demo.cluster import demo_cluster
 from auditproxy.commands.demo.command import (
     DemoError,
@@ -201,8 +201,9 @@ class Losing:
         """Nothing of its own."""
 
 
-async def test_missing_events_are_found(tmp_path: Path) -> None:
+async def test_missing_events_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that loses events fails the demo: the verdict is not a formality."""
+    monkeypatch.setattr(requests, "DEADLINE", 3.0)
     out = io.StringIO()
     screen = screen_for(out, out, raw_json=False, pinned=False)
     async with asyncio.timeout(50), demo_cluster(tmp_path) as cluster:
@@ -225,3 +226,27 @@ async def test_missing_lines_are_found(tmp_path: Path, monkeypatch: pytest.Monke
             code = await show(tmp_path, cluster, screen, once=True)
     assert code == 1
     assert "shell: no SessionEnded" in out.getvalue()
+
+
+class Late(ShownAlerts):
+    """Shows alerts some looks after all requests were sent, as on a busy machine."""
+
+    looks = 0
+
+    def look(self) -> None:
+        """Show those that are there, at last."""
+        self.looks += 1
+        if self.looks > 2 * len(requests.steps("")):
+            super().look()
+
+
+async def test_an_alert_that_is_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is waited for, as lines of the logs are: rules are evaluated beside the requests."""
+    monkeypatch.setattr(command, "ShownAlerts", Late)
+    out = io.StringIO()
+    screen = screen_for(out, out, raw_json=False, pinned=False)
+    async with asyncio.timeout(50), demo_cluster(tmp_path) as cluster:
+        with screen:
+            code = await show(tmp_path, cluster, screen, once=True)
+    assert code == 0, out.getvalue()
+    assert "1 alert, every expected one is there" in out.getvalue()

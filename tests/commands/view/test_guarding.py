@@ -28,6 +28,20 @@ def test_the_page_itself() -> None:
     assert code("/main.js", authorization=None, sec_fetch_site=["none"]) == 0
 
 
+def test_a_tab_that_is_opened_from_elsewhere() -> None:
+    """The page alone, in a tab of its own: without a search, in no frame, and never an answer."""
+    tab = {"sec_fetch_mode": ["navigate"], "sec_fetch_dest": ["document"]}
+    other = {"authorization": None, "sec_fetch_site": ["cross-site"]}
+    assert code("/", "GET", **other, **tab) == 0
+    assert code("/?where=true", "GET", **other, **tab) == 403
+    assert code("/main.js", "GET", **other, **tab) == 403
+    assert code("/api/trail", "GET", sec_fetch_site=["cross-site"], **tab) == 403
+    assert code("/", "GET", **other, **(tab | {"sec_fetch_dest": ["iframe"]})) == 403
+    assert code("/", "GET", **other, **(tab | {"sec_fetch_mode": ["no-cors"]})) == 403
+    assert code("/", "GET", **other) == 403
+    assert code("/", "GET", origin=["null"], **other, **tab) == 403
+
+
 @pytest.mark.parametrize(
     ("expected", "headers"),
     [

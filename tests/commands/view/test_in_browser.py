@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from auditproxy.commands.view.opening import open_page
 from tests.commands.view.viewing import (
     HOSTILE,
     hostile_events,
@@ -308,6 +309,14 @@ def test_others_get_nothing(context: "BrowserContext", shop: str) -> None:
     page.close()
     assert answered(f"{origin}/api/trail", Authorization=f"Bearer {token}x") == 401
     assert answered(f"{origin}/api/trail", Authorization=f"Bearer {token}") == 200
+
+
+def test_the_file_that_opens_the_page(watched: Watched, shop: str, tmp_path: Path) -> None:
+    """A browser that is given the file shows the page, with its token."""
+    open_page(shop, str(tmp_path), lambda uri: watched.open(uri))
+    assert watched.page.url == shop.partition("#")[0]
+    assert len(requests_of(watched.page)) == 13
+    watched.requested = [one for one in watched.requested if not one.startswith("file://")]
 
 
 def test_without_a_token(context: "BrowserContext", tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """From files to a page and back: the address, Ctrl-C, and what is left behind."""
 
+import asyncio
 import io
 import os
 import signal
@@ -9,36 +10,71 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.commands.view.running import view
 from tests.commands.view.viewing import write_numbered
+from tests.fakes.waiting import until
 
 SETTINGS: dict[str, Any] = {"port": 0, "no-browser": False, "recordings": "", "identity": ()}
 
 
-def test_the_address_goes_to_the_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And to standard output; the signal ends all, and nothing is left."""
+def test_the_page_is_opened_by_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the address of standard output; the signal ends all, and nothing is left."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     log = write_numbered(tmp_path / "audit.log", 3)
     out, err = io.StringIO(), io.StringIO()
     shown: list[str] = []
+    opened: list[str] = []
 
     def browse(address: str) -> None:
         shown.append(address)
         assert [path.stat().st_mode & 0o77 for path in folder.iterdir()] == [0]
+        path = Path(urlsplit(address).path)
+        assert path.stat().st_mode & 0o77 == 0
+        opened.append(path.read_text())
         os.kill(os.getpid(), signal.SIGTERM)
 
     assert view([str(log)], SETTINGS, out, err, browse) == 0
-    assert out.getvalue() == f"{shown[0]}\n"
-    assert shown[0].startswith("http://127.0.0.1:")
-    assert len(shown[0].partition("/#token=")[2]) >= 43
+    printed = out.getvalue().removesuffix("\n")
+    assert printed.startswith("http://127.0.0.1:")
+    token = printed.partition("/#token=")[2]
+    assert len(token) >= 43
+    assert shown[0].startswith(f"file://{folder}/")
+    assert token not in shown[0]
+    assert f'content="0;url={printed}"' in opened[0]
     assert "3 requests, 2026-11-23T00:00:00Z to 2026-11-23T00:00:02Z" in err.getvalue()
     assert list(folder.iterdir()) == []
+
+
+def test_the_command_line_of_the_browser(tmp_path: Path) -> None:
+    """What other users see of it has no token; the file that it names has."""
+    log = write_numbered(tmp_path / "audit.log", 1)
+    given = tmp_path / "given"
+    given.touch()
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> {given}\n')
+    program.chmod(0o700)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "auditproxy", "view", str(log)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"BROWSER": f"{program} %s"},
+    )
+    assert process.stdout is not None
+    token = process.stdout.readline().strip().partition(b"#token=")[2]
+    asyncio.run(until(lambda: given.read_bytes().endswith(b"\n"), "the browser was started"))
+    process.terminate()
+    process.stdout.close()
+    assert process.wait(20) == 0
+    assert len(token) >= 43
+    assert token not in given.read_bytes()
+    assert given.read_text().startswith("file://")
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
