@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -43,3 +44,25 @@ def minor_version(binary: Path) -> int:
         check=True,
     )
     return int(re.sub(r"\D", "", json.loads(done.stdout)["clientVersion"]["minor"]))
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A kubectl, and what it speaks to a pod's streams."""
+
+    binary: Path
+    over_spdy: bool
+
+    def __str__(self) -> str:
+        return f"1.{minor_version(self.binary)}-{'spdy' if self.over_spdy else 'websocket'}"
+
+
+@cache
+def kubectl_combinations() -> tuple[Combination, ...]:
+    """Each kubectl of this machine over each protocol that it speaks; WebSocket from 1.30 on."""
+    return tuple(
+        Combination(binary, over_spdy)
+        for binary in kubectl_binaries()
+        for over_spdy in (False, True)
+        if over_spdy or minor_version(binary) >= 30
+    )

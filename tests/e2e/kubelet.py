@@ -40,7 +40,7 @@ class Kubelet:
         await self._server.close()
 
     async def _handle(self, request: Request, connection: RawConnection) -> Response | None:
-        _, verb, namespace, name, *_ = request.path.split("/")
+        _, verb, namespace, name, *container = request.path.split("/")
         pod = {"metadata": {"name": name, "namespace": namespace, "uid": f"{namespace}/{name}"}}
         if verb == "containerLogs":
             lines = log_lines(pod, request.first("follow") == "true")
@@ -49,6 +49,8 @@ class Kubelet:
         query = {key: ["true"] if values == ["1"] else values for key, values in query.items()}
         if verb == "run":
             return await self._run(pod, request.first("cmd"))
+        if container:
+            query["container"] = container[-1:]
         asked = replace(request, query=query)
         await serve(asked, pod, connection, self._journal.begin(verb.lower(), pod, query))
         return None
@@ -85,23 +87,31 @@ def node_status(port: int, address: str = "127.0.0.1") -> str:
     )
 
 
-RUNNING = json.dumps(
-    {
-        "status": {
-            "phase": "Running",
-            "podIP": "127.0.0.1",
-            "containerStatuses": [
-                {
-                    "name": "c",
-                    "image": "i",
-                    "imageID": "i",
-                    "ready": True,
-                    "restartCount": 0,
-                    "state": {"running": {}},
-                }
-            ],
+def running_status(*containers: str, added: str = "") -> str:
+    """A pod's status as a kubelet would report it; ``added`` is an ephemeral container."""
+
+    def runs(name: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "image": "i",
+            "imageID": "i",
+            "ready": True,
+            "restartCount": 0,
+            "state": {"running": {}},
         }
-    },
-    separators=(",", ":"),
-)
-"""A pod's status as a kubelet would report it."""
+
+    return json.dumps(
+        {
+            "status": {
+                "phase": "Running",
+                "podIP": "127.0.0.1",
+                "containerStatuses": [runs(name) for name in containers],
+                "ephemeralContainerStatuses": [runs(added)] if added else None,
+            }
+        },
+        separators=(",", ":"),
+    )
+
+
+RUNNING = running_status("c")
+"""The status of a pod whose one container is ``c``."""

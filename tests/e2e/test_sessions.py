@@ -11,19 +11,23 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from auditproxy.apis.session import Channel
 from auditproxy.app.proxy import build
 from auditproxy.commands.demo.cluster import DemoFiles
-from auditproxy.sessions.castnotes import ConnectionClosedNote, CopiedFileNote
 from tests.conformance.client import read_answer
 from tests.e2e.cluster import ADMIN_TOKEN, VIEWER_TOKEN, Cluster, assets, running
-from tests.e2e.kubelet import NODE, NODE_OBJECT, RUNNING, Kubelet, node_status
+from tests.e2e.kubelet import NODE, NODE_OBJECT, RUNNING, Kubelet, node_status, running_status
+from tests.fakes import asciinema, sessionscenes
+from tests.fakes.clientexec import node_exec, python_exec
+from tests.fakes.clientpackages import install_node_package
 from tests.fakes.followed import OVER_SPDY, FollowedStage
 from tests.fakes.options import options
-from tests.kubectl import kubectl_binaries, minor_version
+from tests.fakes.waiting import until
+from tests.kubectl import Combination, kubectl_binaries, kubectl_combinations, minor_version
 
 pytestmark = [
     pytest.mark.skipif(
@@ -32,14 +36,16 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-NEWEST, OLDEST = (
-    choose(kubectl_binaries(), key=minor_version, default=Path("kubectl")) for choose in (max, min)
-)
-POD = b"""\
+COMBINATIONS = kubectl_combinations()
+NEWEST = max(kubectl_binaries(), key=minor_version, default=Path("kubectl"))
+POD, TERMINAL_POD = "box", "terminal"
+GONE = "--ignore-not-found --force --grace-period=0"
+STATUS = "--subresource=status --type=merge -p"
+MANIFEST = """\
 apiVersion: v1
 kind: Pod
-metadata: {name: box}
-spec: {nodeName: e2e, containers: [{name: c, image: "example.com/box:1"}]}
+metadata: {name: NAME}
+spec: {nodeName: e2e, containers: [{name: c, image: "example.com/box:1", stdin: true, tty: TTY}]}
 """
 POLICY = """\
 apiVersion: auditproxy.io/v1alpha1
@@ -57,11 +63,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started
 
 
+async def succeeds(stage: FollowedStage, command: str, *, text: bytes = b"") -> None:
+    """Run kubectl to an end without an error."""
+    code, _, err = await stage.kubectl(command, text=text)
+    assert code == 0, err
+
+
 @contextlib.asynccontextmanager
 async def recorded(
     cluster: Cluster, folder: Path, binary: Path, *, address: str = "127.0.0.1"
 ) -> AsyncIterator[FollowedStage]:
-    """A proxy that records everything, and a pod behind the kubelet's stand-in at ``address``."""
+    """A proxy that records everything, and two pods behind the kubelet's stand-in at ``address``."""
     pki = cluster.folder / "pki"
     files = DemoFiles(
         upstream_kubeconfig=cluster.kubeconfig("upstream", certificate=pki / "auditproxy.crt"),
@@ -102,79 +114,65 @@ async def recorded(
         made = cluster.kubeconfig("through", token=ADMIN_TOKEN, url=url)
         made.rename(folder / "kubeconfig")
         stage = FollowedStage(folder, files, proxy, kubelet, binary, {})
-        setup = (
-            ("delete pod box --ignore-not-found --force --grace-period=0", b""),
-            ("apply -f -", NODE_OBJECT.encode()),
-            (
-                f"patch node {NODE} --subresource=status --type=merge -p "
-                f"{node_status(kubelet.port, address)}",
-                b"",
-            ),
-            ("create -f -", POD),
-            (f"patch pod box --subresource=status --type=merge -p {RUNNING}", b""),
-        )
-        with_subresources = replace(stage, binary=NEWEST)
-        for command, text in setup:
-            code, _, err = await with_subresources.kubectl(command, text=text)
-            assert code == 0, err
+        newest = replace(stage, binary=NEWEST)
+        status = node_status(kubelet.port, address)
+        await succeeds(newest, "apply -f -", text=NODE_OBJECT.encode())
+        await succeeds(newest, f"patch node {NODE} --subresource=status --type=merge -p {status}")
+        for pod in (POD, TERMINAL_POD):
+            manifest = MANIFEST.replace("NAME", pod).replace(
+                "TTY", str(pod == TERMINAL_POD).lower()
+            )
+            await succeeds(newest, f"delete pod {pod} {pod}-copy {GONE}")
+            await succeeds(newest, "create -f -", text=manifest.encode())
+            await succeeds(newest, f"patch pod {pod} {STATUS} {RUNNING}")
         yield stage
     finally:
         await proxy.close()
         await kubelet.close()
 
 
-@pytest.mark.parametrize(
-    ("binary", "over_spdy"),
-    [(NEWEST, False), (NEWEST, True), (OLDEST, True)],
-    ids=["newest-websocket", "newest-spdy", "oldest"],
-)
-async def test_recordings(cluster: Cluster, tmp_path: Path, binary: Path, over_spdy: bool) -> None:
-    """exec, attach, cp and port-forward: each stream, each file and each connection."""
-    async with recorded(cluster, tmp_path, binary) as stage:
-        stage.environment.update(OVER_SPDY if over_spdy else {})
-        assert (await stage.kubectl("exec -i box -- cat", text=b"in" * 50_000))[0] == 0
-        assert (await stage.kubectl("exec box --", "sh", "-c", "echo on; nope; exit 3"))[0] == 3
-        assert (await stage.kubectl("attach -i box", text=b"typed\n"))[0] == 0
-        for session in await stage.sessions():
-            session.equals_what_the_container_saw()
+async def add_helper(stage: FollowedStage, pod: str) -> None:
+    """Wait until a pod has the container for debugging, and say that it runs, as a kubelet would."""
+    found: list[dict[str, Any]] = []
 
-        content = b"never recorded" * 1000
-        (tmp_path / "there").write_bytes(content)
-        assert (await stage.kubectl(f"cp {tmp_path}/there box:/tmp/copied"))[0] == 0
-        assert (await stage.kubectl(f"cp box:/tmp/copied {tmp_path}/back"))[0] == 0
-        assert (tmp_path / "back").read_bytes() == content
-        files = []
-        for session in await stage.sessions():
-            session.tells_of_the_end()
-            assert session.cast is not None
-            assert b"never recorded" not in Path(session.end["recording"]["path"]).read_bytes()
-            files += [note for note in session.cast.notes() if isinstance(note, CopiedFileNote)]
-        assert [(Path(file.name).name, file.size) for file in files] == [
-            ("copied", len(content)),
-            ("copied", len(content)),
-        ]
+    async def is_there() -> bool:
+        code, out, _ = await stage.kubectl(f"get pod {pod} -o json")
+        found[:] = [json.loads(out)["spec"]] if code == 0 else []
+        return code == 0 and sessionscenes.HELPER in out.decode()
 
-        process = await stage.start("port-forward", "pod/box", ":80")
-        assert process.stdout is not None
-        try:
-            async with asyncio.timeout(30):
-                line = await process.stdout.readline()
-                port = int(line.split(b" -> ")[0].rpartition(b":")[2])
-                for sent in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"said" * 1000):
-                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.write(sent)
-                    writer.write_eof()
-                    assert await reader.read()
-                    writer.close()
-        finally:
-            process.terminate()
-            await process.communicate()
-        (forward,) = await stage.sessions()
-        assert forward.cast is not None
-        seen = [(int(each.port), each.received, each.sent) for each in forward.seen.connections]
-        notes = [note for note in forward.cast.notes() if isinstance(note, ConnectionClosedNote)]
-        assert [(note.port, note.bytes_in, note.bytes_out) for note in notes] == seen
-        assert [received for _, received, _ in seen] == [27, 4000]
+    await until(is_there, "the container for debugging", seconds=30)
+    names = [container["name"] for container in found[0]["containers"]]
+    added = "" if sessionscenes.HELPER in names else sessionscenes.HELPER
+    await succeeds(stage, f"patch pod {pod} {STATUS} {running_status(*names, added=added)}")
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
+async def test_kubectl(cluster: Cluster, tmp_path: Path, combination: Combination) -> None:
+    """Each kubectl over each protocol: every stream, every file and every connection."""
+    async with recorded(cluster, tmp_path, combination.binary) as stage:
+        stage.environment.update(OVER_SPDY if combination.over_spdy else {})
+        newest = replace(stage, binary=NEWEST)
+        await sessionscenes.commands(stage, POD)
+        await sessionscenes.terminals(stage, POD, TERMINAL_POD)
+        await sessionscenes.debug(stage, POD, lambda pod: add_helper(newest, pod))
+        await sessionscenes.copies(stage, POD)
+        await sessionscenes.port_forward(stage, POD)
+    asciinema.takes(sorted(stage.files.recordings.glob("*.cast")), tmp_path)
+
+
+async def test_python_client(cluster: Cluster, tmp_path: Path) -> None:
+    """The package ``kubernetes``."""
+    async with recorded(cluster, tmp_path, NEWEST) as stage:
+        await python_exec(stage, POD)
+
+
+async def test_node_client(cluster: Cluster, tmp_path: Path) -> None:
+    """The package ``@kubernetes/client-node``."""
+    package = tmp_path / "node"
+    package.mkdir()
+    await asyncio.to_thread(install_node_package, package)
+    async with recorded(cluster, tmp_path, NEWEST) as stage:
+        await node_exec(stage, package, POD, "c")
 
 
 def own_address() -> str:

@@ -33,12 +33,11 @@ from tests.sessions.scripts import (
     cut,
     forwarded,
     in_messages,
-    joined,
     over_spdy,
     over_websocket,
     request_for,
 )
-from tests.sessions.tunnels import Piece, Tunnel, read, reading, session, tunnels
+from tests.sessions.tunnels import Piece, Tunnel, joined, read, reading, session, tunnels
 
 LARGEST = 20_000
 """Bytes of one session; longer recorded ones are left out."""

@@ -18,6 +18,7 @@ from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.usage import RecordingLimits
 from auditproxy.sessions.castnotes import EndNote, UnfinishedNote
+from tests.fakes import asciinema
 from tests.fakes.recorded import Stores, a_session, read_recording
 
 OUT, IN = Channel.STDOUT, Channel.STDIN
@@ -52,6 +53,7 @@ class TestLeftOver:
         assert cast.notes() == [UnfinishedNote()]
         last = json.loads(content.splitlines()[-1])
         assert last == [3.0, "m", "recording unfinished: the proxy was killed"]
+        asciinema.takes([Path(found.path)], stores.folder)
         assert reopened(stores).recover() == ()
 
     @staticmethod

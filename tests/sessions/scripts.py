@@ -225,17 +225,3 @@ def _parts(chance: Random, piece: Piece) -> Iterator[Piece]:
         end = start + chance.randint(1, longest)
         yield from_client, data[start:end]
         start = end
-
-
-def joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """In as few pieces as the order of the directions allows."""
-    held: Piece | None = None
-    for from_client, data in pieces:
-        if held is not None and held[0] == from_client:
-            held = from_client, held[1] + data
-            continue
-        if held is not None:
-            yield held
-        held = from_client, data
-    if held is not None:
-        yield held

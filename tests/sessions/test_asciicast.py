@@ -1,9 +1,6 @@
 """asciicast v2: lines that every player takes, and from which the exact bytes come back."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -307,35 +304,3 @@ def test_long_data_is_cut_into_lines() -> None:
         assert read(content).data(OUT) == data
         assert max(map(len, content.splitlines())) < PIECE * 6 + 100
     assert content.count(b'"b"') == 100_000 // PIECE + 1
-
-
-EVERYTHING: list[tuple[int, list[StreamEvent]]] = [
-    (1, [Carried(OUT, b"one\r\n"), Carried(ERR, b"two\r\n"), Resized(100, 30)]),
-    (2, [Carried(IN, b"\xff\n"), InputClosed(), Carried(OUT, b"caf\xe9\r\n\0\x7f")]),
-    (3, [PortOpened(0, 80), Unreadable(False, "x"), PortClosed(0)]),
-]
-
-
-@pytest.mark.parametrize("tty", [True, False])
-@pytest.mark.parametrize("record", [Record.METADATA, Record.OUTPUT, Record.INPUT_OUTPUT])
-def test_asciinema(tmp_path: Path, record: Record, tty: bool) -> None:
-    """asciinema takes every kind of line, and shows what the container wrote."""
-    pytest.importorskip("asciinema")
-    path = tmp_path / "x.cast"
-    path.write_bytes(written(*EVERYTHING, record=record, tty=tty))
-    shown = []
-    for command in (["cat"], ["play", "-i", "0.01"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "asciinema", *command, str(path)],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "utf-8"},
-            timeout=30,
-            check=False,
-            start_new_session=True,
-        )
-        assert (done.returncode, done.stderr) == (0, b"")
-        shown.append(done.stdout)
-    output = [line[2] for line in lines_of(path.read_bytes()) if line[1] == "o"]
-    assert shown[1].decode() == "".join(str(text) for text in output)
-    assert ("one" in shown[0].decode()) == (record != Record.METADATA)

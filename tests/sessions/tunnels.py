@@ -9,7 +9,7 @@ import base64
 import functools
 import gzip
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,20 @@ DATA = Path(__file__).parent / "data" / "tunnels.jsonl.gz"
 
 Piece = tuple[bool, bytes]
 """Bytes that passed; true for those of the client."""
+
+
+def joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """In as few pieces as the order of the directions allows."""
+    held: Piece | None = None
+    for from_client, data in pieces:
+        if held is not None and held[0] == from_client:
+            held = from_client, held[1] + data
+            continue
+        if held is not None:
+            yield held
+        held = from_client, data
+    if held is not None:
+        yield held
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,27 @@ class Tunnel:
             at += 8 + int.from_bytes(raw[at + 5 : at + 8])
             found.append(at)
         return found
+
+    def cuts(self) -> Iterator[tuple[Piece, ...]]:
+        """In one piece, byte by byte, and cut at every border of a frame and a byte beside it."""
+        yield tuple(joined(self.pieces))
+        yield tuple(
+            (side, data[at : at + 1]) for side, data in self.pieces for at in range(len(data))
+        )
+        for distance in (-1, 0, 1):
+            yield tuple(self._cut(distance))
+
+    def _cut(self, distance: int) -> Iterator[Piece]:
+        """Cut so many bytes from every border of a frame."""
+        at = {True: 0, False: 0}
+        cuts = {side: {one + distance for one in self.borders(side)} for side in (True, False)}
+        for side, data in joined(self.pieces):
+            start = 0
+            for end in (*sorted(one - at[side] for one in cuts[side]), len(data)):
+                if start < end <= len(data):
+                    yield side, data[start:end]
+                    start = end
+            at[side] += len(data)
 
     def reader(self) -> SessionReader:
         """A reader of this tunnel."""

@@ -23,12 +23,11 @@ from tests.sessions.scripts import (
     expected,
     forwarded,
     in_messages,
-    joined,
     over_spdy,
     over_websocket,
     request_for,
 )
-from tests.sessions.tunnels import read, reader_for, reading, session
+from tests.sessions.tunnels import joined, read, reader_for, reading, session
 
 SIZES = st.integers(0, 65535)
 CONTENT = st.binary(min_size=1, max_size=200) | st.integers(250, 5000).map(
