@@ -12,12 +12,12 @@ import contextlib
 import datetime
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.nursery import Newborn, Nursery, nursery
-from tests.chaos.platter import OUTCOMES, in_order, put_back, survived
+from tests.chaos.platter import LOGS, OUTCOMES, in_order, put_back, survived
 from tests.chaos.trail import Round, place, read
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
 from tests.fakes.waiting import pause, until
@@ -30,6 +30,10 @@ OK = answer(200, SMALL, b"Content-Type: application/json")
 FLAGS = ("--audit-log-mode=durable", "--audit-log-maxbackup=0")
 LONGEST = 0.6
 """Seconds of load until the kill, at most."""
+
+
+def nothing() -> None:
+    """Nobody is told."""
 
 
 @dataclass
@@ -59,13 +63,16 @@ class Chaos:
         self._random = random.Random(self.seed)
         self._round = Round(0)
 
-    async def run(self, rounds: int) -> None:
-        """Play so many rounds; what one leaves, the next begins with."""
+    async def run(self, rounds: int, told: Callable[[], None] = nothing) -> None:
+        """Play so many rounds; what one leaves, the next begins with. ``told`` is called after
+        each.
+        """
         async with FakeUpstream(self._serve) as upstream, nursery() as proxies:
             for _ in range(rounds):
                 self.rounds += 1
                 await self._play(upstream.port, proxies)
                 self._judge()
+                told()
 
     async def _play(self, upstream_port: int, proxies: Nursery) -> None:
         """Start a proxy on what is there, and kill it under load."""
@@ -74,7 +81,7 @@ class Chaos:
         if half:
             files["audit.log"] = files["audit.log"][:-half]
         self._round = Round(self.rounds, b"".join(files[name] for name in in_order(files)))
-        disk = (str(self.folder), str(self._platter), *self.lies) if self.power else ()
+        disk = (str(self.folder), str(self._platter), LOGS, *self.lies) if self.power else ()
         flags = (*FLAGS, f"--audit-log-maxsize={self._random.choice((2, 100))}")
         proxy = await proxies.birth(upstream_port, self.folder, *flags, disk=disk)
         if half:
@@ -110,7 +117,7 @@ class Chaos:
         """Write each request down, and then answer it."""
         with contextlib.suppress(EOFError, TimeoutError):
             while True:
-                head, _ = await connection.read_request()
+                head = await next_request(connection)
                 self._round.journal.add(place(head.split(b" ", 2)[1].decode()))
                 connection.send(OK)
 
@@ -153,6 +160,28 @@ class Chaos:
         # A collector takes away what was rotated, now and then all.
         kept = () if self._random.random() < 0.1 else ("audit.log",)
         put_back(self.folder, {name: files[name] for name in kept if name in files})
+
+    def rows(self) -> list[tuple[str, int]]:
+        """What was seen, row by row."""
+        rows = [
+            ("requests answered", self.answered),
+            ("events in the logs", self.events),
+            ("rotated files", self.rotated),
+            ("starts that cut off half a line", self.cut),
+        ]
+        for outcome, count in self.judged.items():
+            rows.append((f"logs compared, {outcome}", count))
+            rows.append((f"ends within a line, {outcome}", self.torn[outcome]))
+        return rows
+
+
+async def next_request(connection: FakeConnection) -> bytes:
+    """The head of the next request, however long the proxy has none; EOFError at the end."""
+    await connection.until(
+        lambda: bool(connection.unread) or connection.eof or connection.closed.is_set(),
+        seconds=3600.0,
+    )
+    return (await connection.read_request())[0]
 
 
 def request_of(target: str, chance: float) -> bytes:
