@@ -4,6 +4,7 @@
     python -m tests.chaos --rounds 1000 --seed 2 --power            each kill is a loss of power
     python -m tests.chaos --rounds 1000 --seed 2 --spool            what a webhook gets from a spool
     python -m tests.chaos --rounds 1000 --seed 2 --spool --power
+    python -m tests.chaos --rounds 1000 --seed 2 --chain            the hash chain, with --power too
     python -m tests.chaos --rounds 1000 --seed 2 --all              all of these, one after the other
 
 Says on standard error how far it is, and prints what was seen; the exit code is 1 when a promise was
@@ -18,10 +19,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.chaos.chained import ChainChaos
 from tests.chaos.rounds import Chaos
 from tests.chaos.spooled import SpoolChaos
 
-VARIANTS = ("kill", "power", "spool", "spool-power")
+VARIANTS = ("kill", "power", "spool", "spool-power", "chain", "chain-power")
+LEAST = 4
+"""Answers of each round: a full spool must have sent something before."""
 STEP = 25
 """Rounds between two lines of progress."""
 
@@ -51,8 +55,10 @@ def chaos_of(variant: str, folder: Path, seed: int, connections: int) -> Chaos |
     """What plays a variant."""
     power = variant.endswith("power")
     if variant.startswith("spool"):
-        return SpoolChaos(folder, seed, connections, power=power)
-    return Chaos(folder, seed, connections, power=power)
+        return SpoolChaos(folder, seed, connections, power=power, least=LEAST)
+    if variant.startswith("chain"):
+        return ChainChaos(folder, seed, connections, power=power)
+    return Chaos(folder, seed, connections, power=power, least=LEAST)
 
 
 async def play(variant: str, rounds: int, seed: int, connections: int) -> Played:
@@ -83,9 +89,12 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--power", action="store_true", help="each kill is a loss of power")
     parser.add_argument("--spool", action="store_true", help="a webhook with a spool")
+    parser.add_argument("--chain", action="store_true", help="a log with a hash chain")
     parser.add_argument("--all", action="store_true", help="every variant, one after the other")
     given = parser.parse_args()
-    words = [word for word in ("spool", "power") if getattr(given, word)]
+    if given.spool and given.chain:
+        parser.error("--spool and --chain are two variants; --all plays both")
+    words = [word for word in ("spool", "chain", "power") if getattr(given, word)]
     wanted = VARIANTS if given.all else ("-".join(words) or "kill",)
     played = []
     for variant in wanted:

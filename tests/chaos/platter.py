@@ -39,7 +39,8 @@ class Platter(Disk):
     """The disk of one process: what it syncs of the files in ``folder`` it keeps in ``platter``.
 
     The names of these files match ``pattern``. All that is in the folder at first is promised.
-    ``lies`` are what it says to have synced, and has not: ``files`` or ``names``. Threads share it.
+    ``lies`` are what it says to have synced, and has not: ``files``, ``logs`` (those files alone that
+    are no checkpoints) or ``names``. Threads share it.
     """
 
     def __init__(
@@ -71,7 +72,8 @@ class Platter(Disk):
 
     def sync(self, descriptor: int) -> None:
         """Sync a file, and keep its content."""
-        if "files" not in self._lies:
+        is_log = os.readlink(_opened(descriptor)).endswith(".log")
+        if "files" not in self._lies and not (is_log and "logs" in self._lies):
             # What another thread adds meanwhile is not promised.
             with self._lock:
                 content = _opened(descriptor).read_bytes()

@@ -21,7 +21,7 @@ from tests.chaos.leftspool import left_in
 from tests.chaos.nursery import Newborn, nursery
 from tests.chaos.platter import SPOOL, SPOOL_OUTCOMES, put_back, survived
 from tests.chaos.receiving import FIRST, Arrivals, ChanceReceiver, Key
-from tests.chaos.rounds import LARGE, LONGEST, OK, SMALL, next_request, nothing, request_of
+from tests.chaos.rounds import LARGE, LONGEST, OK, SLOWEST, SMALL, next_request, nothing, request_of
 from tests.chaos.trail import Place, place
 from tests.fakes.upstream import FakeConnection, FakeUpstream
 from tests.fakes.waiting import pause, until
@@ -38,7 +38,7 @@ class SpoolChaos:
 
     ``power`` is whether kills are losses of power, ``lies`` what the disk says to have synced then,
     and has not. No round ends before ``least`` answers; with these, the receiver has shown by then
-    all that it does.
+    all that it does. ``sizes`` are bounds of the spool.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class SpoolChaos:
         power: bool = False,
         lies: Sequence[str] = (),
         least: int = 0,
+        sizes: Sequence[str] = ("4Mi", "8Mi"),
     ) -> None:
         self._folder = folder
         self._chance = random.Random(seed)
@@ -57,6 +58,7 @@ class SpoolChaos:
         self._power = power
         self._lies = lies
         self._least = least
+        self._sizes = sizes
         self.seed = seed
         self.rounds = self.resumed = self.answered = self.failed = 0
         self.dead: set[Key] = set()
@@ -78,15 +80,14 @@ class SpoolChaos:
                 self.rounds += 1
                 self.resumed += self._segments() > 0
                 self._forwarded, self._answers = set(), set()
-                # One of the two is full now and then, and holds requests up.
-                size = "8Mi" if self._least else self._chance.choice(("4Mi", "8Mi"))
-                bound = f"--audit-webhook-spool-max-bytes={size}"
+                # A small one is full now and then, and holds requests up.
+                bound = f"--audit-webhook-spool-max-bytes={self._chance.choice(self._sizes)}"
                 proxy = await proxies.birth(upstream.port, self._folder, *flags, bound, disk=disk)
                 clients = [
                     asyncio.create_task(self._client(proxy, number))
                     for number in range(self._connections)
                 ]
-                await until(lambda: self._is_enough(receiver), "answers", seconds=60)
+                await until(lambda: self._is_enough(receiver), "answers", seconds=SLOWEST)
                 await pause(self._chance.uniform(0.02, LONGEST))
                 await proxies.kill()
                 await asyncio.gather(*clients)
