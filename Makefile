@@ -64,9 +64,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.backends
 
 chaos: $(VENV)/.installed
-	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),1000) --seed $(or $(SEED),1)
-	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),1000) --seed $(or $(SEED),1) --power
-	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),1000) --seed $(or $(SEED),1) --spool
+	$(BIN)/python -m tests.chaos --all --rounds $(or $(ROUNDS),1000) --seed $(or $(SEED),1)
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz.requests --count $(or $(COUNT),100000) --seed $(or $(SEED),1)

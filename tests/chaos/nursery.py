@@ -3,7 +3,8 @@
     {"arguments": [...], "said": "path"}  -->  its process id  -->  "ended", once it has
 
 Each is the command ``auditproxy``. With ``disk`` in the line, the arguments of a Platter (its
-folders, and what it lies about), it has that in place of its own Disk; nothing else differs.
+folders, the names of its files, and what it lies about), it has that in place of each Disk; nothing
+else differs.
 """
 
 import asyncio
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import auditproxy.app.serve  # noqa: F401  what a proxy would import when it starts
-from auditproxy.app.logs import durablelog
 from auditproxy.cli import main
 from tests.chaos.platter import Platter
 from tests.e2e.cluster import free_ports
@@ -142,9 +142,8 @@ def _be_born(wanted: dict[str, Any]) -> int:
     for source, target in ((nothing, 0), (nothing, 1), (said, 2)):
         os.dup2(source, target)
     if wanted["disk"]:
-        folder, platter, *lies = wanted["disk"]
-        disk = Platter(Path(folder), Path(platter), lies=lies)
-        vars(durablelog)["Disk"] = lambda: disk
+        folder, platter, pattern, *lies = wanted["disk"]
+        Platter(Path(folder), Path(platter), pattern, lies=lies).be_every_disk()
     return main(wanted["arguments"])
 
 

@@ -12,12 +12,13 @@ import contextlib
 import datetime
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from tests.chaos.nursery import Newborn, Nursery, nursery
-from tests.chaos.platter import OUTCOMES, in_order, put_back, survived
+from tests.chaos.platter import LOGS, OUTCOMES, in_order, put_back, survived
 from tests.chaos.trail import Round, place, read
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
 from tests.fakes.waiting import pause, until
@@ -29,7 +30,13 @@ LARGE = CONFIG_MAP % b',"data":{"k":"%s"}' % (b"v" * 1_500_000)
 OK = answer(200, SMALL, b"Content-Type: application/json")
 FLAGS = ("--audit-log-mode=durable", "--audit-log-maxbackup=0")
 LONGEST = 0.6
-"""Seconds of load until the kill, at most."""
+"""Seconds of load until the kill, at most, once there are answers."""
+SLOWEST = 300.0
+"""Seconds that a round may take on a machine that is busy."""
+
+
+def nothing() -> None:
+    """Nobody is told."""
 
 
 @dataclass
@@ -51,6 +58,8 @@ class Chaos:
     events: int = 0
     rotated: int = 0
     cut: int = 0
+    pattern: ClassVar[str] = LOGS
+    longest: ClassVar[float] = LONGEST
     judged: Counter[str] = field(default_factory=Counter)
     torn: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -59,41 +68,56 @@ class Chaos:
         self._random = random.Random(self.seed)
         self._round = Round(0)
 
-    async def run(self, rounds: int) -> None:
-        """Play so many rounds; what one leaves, the next begins with."""
+    async def run(self, rounds: int, told: Callable[[], None] = nothing) -> None:
+        """Play so many rounds; what one leaves, the next begins with. ``told`` is called after
+        each.
+        """
         async with FakeUpstream(self._serve) as upstream, nursery() as proxies:
             for _ in range(rounds):
                 self.rounds += 1
                 await self._play(upstream.port, proxies)
                 self._judge()
+                told()
 
     async def _play(self, upstream_port: int, proxies: Nursery) -> None:
         """Start a proxy on what is there, and kill it under load."""
-        files = survived(self.folder, self._platter, "killed", self._random)
+        files = logs_of(self._survived("killed"))
         half = len(files.get("audit.log", b"").rpartition(b"\n")[2])
         if half:
             files["audit.log"] = files["audit.log"][:-half]
         self._round = Round(self.rounds, b"".join(files[name] for name in in_order(files)))
-        disk = (str(self.folder), str(self._platter), *self.lies) if self.power else ()
-        flags = (*FLAGS, f"--audit-log-maxsize={self._random.choice((2, 100))}")
-        proxy = await proxies.birth(upstream_port, self.folder, *flags, disk=disk)
+        disk = (str(self.folder), str(self._platter), self.pattern, *self.lies)
+        flags = (*self._flags(), f"--audit-log-maxsize={self._random.choice((2, 100))}")
+        proxy = await proxies.birth(
+            upstream_port, self.folder, *flags, disk=disk if self.power else ()
+        )
         if half:
             await proxy.until_said(f"ended within a line: its {half} bytes were cut off")
             self.cut += 1
         clients = [
             asyncio.create_task(self._client(proxy, number)) for number in range(self.connections)
         ]
-        await until(lambda: len(self._round.answered) >= self.least, "answers", seconds=60)
+        await until(self._is_enough, "answers", seconds=SLOWEST)
         if self._random.random() < 0.3:
-            await pause(self._random.uniform(0.02, LONGEST / 2))
+            await pause(self._random.uniform(0.02, self.longest / 2))
             self._move_away(proxy)
-        await pause(self._random.uniform(0.02, LONGEST))
+        await pause(self._random.uniform(0.02, self.longest))
         await proxies.kill()
         await asyncio.gather(*clients)
+
+    def _is_enough(self) -> bool:
+        """Whether the kill may come."""
+        return len(self._round.answered) >= self.least
 
     @property
     def _platter(self) -> Path:
         return self.folder / "platter"
+
+    def _survived(self, outcome: str) -> dict[str, bytes]:
+        return survived(self.folder, self._platter, outcome, self._random, self.pattern)
+
+    def _flags(self) -> tuple[str, ...]:
+        return FLAGS
 
     def _move_away(self, proxy: Newborn) -> None:
         """Rotate the log as logrotate does."""
@@ -110,7 +134,7 @@ class Chaos:
         """Write each request down, and then answer it."""
         with contextlib.suppress(EOFError, TimeoutError):
             while True:
-                head, _ = await connection.read_request()
+                head = await next_request(connection)
                 self._round.journal.add(place(head.split(b" ", 2)[1].decode()))
                 connection.send(OK)
 
@@ -137,22 +161,54 @@ class Chaos:
         """Compare each outcome with the journal; one of them is what is left."""
         self.answered += len(self._round.answered)
         outcomes = OUTCOMES if self.power else OUTCOMES[:1]
-        left = {
-            outcome: survived(self.folder, self._platter, outcome, self._random)
-            for outcome in outcomes
-        }
+        left = {outcome: self._survived(outcome) for outcome in outcomes}
         for outcome, files in left.items():
-            trail = read(files, self._round)
+            trail = read(logs_of(files), self._round)
             self.judged[outcome] += 1
             self.torn[outcome] += trail.torn
             self.faults += (f"{outcome}: {fault}" for fault in trail.faults)
+            self.faults += (f"{outcome}: {fault}" for fault in self._verified(files))
             if outcome == "killed":
                 self.events += trail.found.total()
         files = left[self._random.choice(outcomes)]
-        self.rotated += len(files) - ("audit.log" in files)
-        # A collector takes away what was rotated, now and then all.
-        kept = () if self._random.random() < 0.1 else ("audit.log",)
-        put_back(self.folder, {name: files[name] for name in kept if name in files})
+        self.rotated += len(logs_of(files)) - ("audit.log" in files)
+        put_back(self.folder, self._kept(files), self.pattern)
+
+    def _verified(self, files: Mapping[str, bytes]) -> list[str]:
+        """What else is wrong with what is left."""
+        return []
+
+    def _kept(self, files: Mapping[str, bytes]) -> dict[str, bytes]:
+        """What a collector leaves: it takes away what was rotated, now and then all."""
+        names = () if self._random.random() < 0.1 else ("audit.log",)
+        return {name: files[name] for name in names if name in files}
+
+    def rows(self) -> list[tuple[str, int]]:
+        """What was seen, row by row."""
+        rows = [
+            ("requests answered", self.answered),
+            ("events in the logs", self.events),
+            ("rotated files", self.rotated),
+            ("starts that cut off half a line", self.cut),
+        ]
+        for outcome, count in self.judged.items():
+            rows.append((f"logs compared, {outcome}", count))
+            rows.append((f"ends within a line, {outcome}", self.torn[outcome]))
+        return rows
+
+
+def logs_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The log files among others."""
+    return {name: content for name, content in files.items() if name.endswith(".log")}
+
+
+async def next_request(connection: FakeConnection) -> bytes:
+    """The head of the next request, however long the proxy has none; EOFError at the end."""
+    await connection.until(
+        lambda: bool(connection.unread) or connection.eof or connection.closed.is_set(),
+        seconds=3600.0,
+    )
+    return (await connection.read_request())[0]
 
 
 def request_of(target: str, chance: float) -> bytes:

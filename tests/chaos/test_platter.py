@@ -4,7 +4,10 @@ import os
 import random
 from pathlib import Path
 
-from tests.chaos.platter import Platter, put_back, survived
+import pytest
+
+from auditproxy.backends.logfiles.disk import Disk
+from tests.chaos.platter import SPOOL, Platter, put_back, survived
 
 
 def written(path: Path, text: bytes) -> int:
@@ -73,4 +76,62 @@ def test_lies(tmp_path: Path) -> None:
     os.close(descriptor)
     disk.sync_folder(tmp_path)
     left = survived(tmp_path, tmp_path / "platter", "names lost", random.Random(1))
+    assert left == {"audit.log": b"a"}
+
+
+def test_torn_names_and_pages(tmp_path: Path) -> None:
+    """Of a spool's folder: files that come and go, in their order, and pages that never came."""
+    folder, platter = tmp_path / "spool", tmp_path / "platter"
+    disk = Platter(folder, platter, SPOOL)
+    for name in "123":
+        descriptor = written(folder / name, name.encode())
+        disk.sync(descriptor)
+        os.close(descriptor)
+    disk.sync_folder(folder)
+    for name in "12":
+        (folder / name).unlink()
+    descriptor = written(folder / "4", b"4")
+    disk.sync(descriptor)
+    chance = random.Random(1)
+
+    def left(outcome: str) -> list[dict[str, bytes]]:
+        return [survived(folder, platter, outcome, chance, SPOOL) for _ in range(50)]
+
+    assert {"".join(sorted(found)) for found in left("names torn")} == {
+        "123", "1234", "23", "234", "3", "34",
+    }  # fmt: skip
+    os.write(descriptor, b"x" * 10_000)
+    os.close(descriptor)
+    torn = [found["4"] for found in left("pages torn")]
+    assert all(found.startswith(b"4") and len(found) <= 10_001 for found in torn)
+    assert any(b"\0x" in found for found in torn)
+    assert any(b"x\0" in found for found in torn)
+    assert {found["3"] for found in left("pages torn")} == {b"3"}
+
+
+def test_no_file_gets_the_promises_of_another(tmp_path: Path) -> None:
+    """The number of a file that was removed is given to no other."""
+    disk = Platter(tmp_path / "spool", tmp_path / "platter", SPOOL)
+    for count in range(50):
+        descriptor = written(tmp_path / "spool" / "a", b"old")
+        if count % 2:
+            disk.sync(descriptor)
+        os.close(descriptor)
+        found = survived(
+            tmp_path / "spool", tmp_path / "platter", "tail lost", random.Random(1), SPOOL
+        )
+        assert found == {"a": b"old" if count % 2 else b""}
+        (tmp_path / "spool" / "a").unlink()
+
+
+def test_every_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each Disk of a process can be this one."""
+    monkeypatch.setattr(Disk, "sync", Disk.sync)
+    monkeypatch.setattr(Disk, "sync_folder", Disk.sync_folder)
+    Platter(tmp_path / "logs", tmp_path / "platter").be_every_disk()
+    descriptor = written(tmp_path / "logs" / "audit.log", b"a")
+    Disk().sync(descriptor)
+    Disk().sync_folder(tmp_path / "logs")
+    os.close(descriptor)
+    left = survived(tmp_path / "logs", tmp_path / "platter", "names lost", random.Random(1))
     assert left == {"audit.log": b"a"}
