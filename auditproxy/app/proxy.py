@@ -65,7 +65,9 @@ def check(options: Options, *, strict: bool = False) -> Files:
     faults += log_faults(options) + spool_faults(options)
     if faults:
         raise Unusable(*faults)
-    return replace(files, warnings=files.warnings + log_doubts(options) + spool_doubts(options))
+    spooled = () if files.alert_targets is None else files.alert_targets.spooled
+    doubts = log_doubts(options) + spool_doubts(options, spooled)
+    return replace(files, warnings=files.warnings + doubts)
 
 
 async def start_health(health: HealthServer, options: Options) -> int:
@@ -140,6 +142,8 @@ class Proxy:
             serving.bind_address, serving.secure_port, shared=shared
         )
         self._sink.start()
+        if self._alerts is not None:
+            self._alerts.start()
         self._health.ready()
         background = [spawn(self.reloader.run(), "reload files")]
         if self._options.upstream.check_period:
@@ -309,6 +313,8 @@ async def build(
     health.add_information(reloader.describe)
     if sessions is not None:
         health.add_information(sessions.describe)
+    if alerts is not None:
+        health.add_information(alerts.describe)
     health.add_information(composed.describe_issuers)
     if options.upstream.check_period:
         health.add_check("upstream", lambda: composed.monitor.is_ready, ("readyz",))

@@ -91,7 +91,7 @@ def described(options: Options, files: Files) -> tuple[str, ...]:
     if files.alert_rules is not None:
         from auditproxy.app.alerts import describe_alerts
 
-        lines.append(describe_alerts(files))
+        lines.append(describe_alerts(files, options.alerts))
     if files.tracing is not None:
         rate = files.tracing.sampling_rate_per_million
         lines.append(

@@ -98,11 +98,8 @@ class Gap:
         return ",".join(sorted(self._reasons))
 
 
-def gap_event(gap: Gap, time: str) -> Event:
-    """Return the event that stands for a gap; ``time`` is a MicroTime.
-
-    The same gap at the same time has the same audit ID.
-    """
+def gap_annotations(gap: Gap) -> dict[str, str]:
+    """What is said of a gap."""
     said = {EVENTS: str(gap.events), REASON: gap.reason}
     if gap.first:
         said |= {FIRST: gap.first, LAST: gap.last}
@@ -110,6 +107,15 @@ def gap_event(gap: Gap, time: str) -> Event:
         said[DIGEST] = gap.digest
     if gap.lost_bytes:
         said[BYTES] = str(gap.lost_bytes)
+    return said
+
+
+def gap_event(gap: Gap, time: str) -> Event:
+    """Return the event that stands for a gap; ``time`` is a MicroTime.
+
+    The same gap at the same time has the same audit ID.
+    """
+    said = gap_annotations(gap)
     own = hashlib.sha256(repr((sorted(said.items()), time)).encode()).hexdigest()
     audit_id = f"{own[:8]}-{own[8:12]}-{own[12:16]}-{own[16:20]}-{own[20:32]}"
     return own_event(audit_id, URI, said, time)

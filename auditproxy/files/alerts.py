@@ -47,6 +47,13 @@ class AlertTarget:
     message: Message | None = None
     servers: tuple[WebhookTarget, ...] = ()
 
+    @property
+    def is_spooled(self) -> bool:
+        """Whether alerts for it wait in a spool, where there is one: Alertmanager gets what fires
+        again and again.
+        """
+        return self.kind in ("webhook", "slack")
+
 
 @dataclass(frozen=True, slots=True)
 class AlertTargets:
@@ -55,6 +62,11 @@ class AlertTargets:
     targets: tuple[AlertTarget, ...]
     labels: dict[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+
+    @property
+    def spooled(self) -> tuple[str, ...]:
+        """The names of those that have a spool, where there is one."""
+        return tuple(target.name for target in self.targets if target.is_spooled)
 
 
 def builtin_rules_text() -> bytes:

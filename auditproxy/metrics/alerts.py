@@ -5,10 +5,14 @@ Labels are names of rules and destinations, which files of the owner give.
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from auditproxy.metrics.spool import ALERTS, SpoolMetrics
+
 EVENT_LOSSES = ("queue-full", "shutdown", "crash")
 """Why no rule has seen an event."""
 ALERT_LOSSES = ("queue-full", "refused", "expired", "shutdown")
 """Why a destination did not get an alert."""
+SPOOL_LOSSES = ("spool-full", "damaged")
+"""Why one with a spool did not, beside these."""
 
 
 class AlertMetrics:
@@ -66,6 +70,7 @@ class AlertMetrics:
             ("destination", "reason"),
             registry=registry,
         )
+        self.spools = SpoolMetrics(registry, ALERTS)
 
         # A rate over a series that appears with its first value would miss that value.
         for reason in EVENT_LOSSES:
@@ -77,10 +82,10 @@ class AlertMetrics:
         self._errors.labels(rule)
         self._unseen.labels(rule)
 
-    def destination(self, destination: str) -> None:
-        """Show a destination's series from the start, at 0."""
+    def destination(self, destination: str, reasons: tuple[str, ...] = ()) -> None:
+        """Show a destination's series from the start, at 0; ``reasons`` are beside the usual."""
         self._sent.labels(destination)
-        for reason in ALERT_LOSSES:
+        for reason in (*ALERT_LOSSES, *reasons):
             self._failed.labels(destination, reason)
 
     def fired(self, rule: str, severity: str) -> None:
@@ -112,7 +117,9 @@ class AlertMetrics:
         self._sent.labels(destination).inc(count)
 
     def failed(self, destination: str, reason: str, count: int) -> None:
-        """Count alerts that are lost for a destination; ``reason`` is one of ALERT_LOSSES."""
+        """Count alerts that are lost for a destination; ``reason`` is one of ALERT_LOSSES, or a
+        spool's.
+        """
         self._failed.labels(destination, reason).inc(count)
 
     def attempt_failed(self, destination: str, reason: str) -> None:

@@ -18,7 +18,7 @@ from auditproxy.apis.audit import LEVEL_WORDS
 from auditproxy.metrics.due import DueMetrics
 from auditproxy.metrics.plain import Count, Counts
 from auditproxy.metrics.sinks import SinkMetrics
-from auditproxy.metrics.spool import SpoolMetrics
+from auditproxy.metrics.spool import AUDIT_EVENTS, SpoolMetrics
 
 
 class AuditMetrics:
@@ -70,7 +70,7 @@ class AuditMetrics:
         )
         self.due = DueMetrics(registry)
         self.sinks = SinkMetrics(registry)
-        self.spools = SpoolMetrics(registry)
+        self.spools = SpoolMetrics(registry, AUDIT_EVENTS)
 
     def event_due(self) -> None:
         """Count an event that goes to the backend once its bodies are decoded."""

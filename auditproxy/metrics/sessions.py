@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from auditproxy.metrics.sessionspool import SessionSpoolMetrics
+from auditproxy.metrics.spool import SESSION_LINES, SpoolMetrics
 
 STATES = ("Complete", "Cut", "Failed")
 FAILURES = ("open", "stopped", "cut", "failed", "crash", "unfollowed")
@@ -87,7 +87,7 @@ class SessionMetrics:
             "How long the recorder's work in progress has taken; 0 without any.",
             registry=registry,
         )
-        self.spool = SessionSpoolMetrics(registry)
+        self.spool = SpoolMetrics(registry, SESSION_LINES).of()
         self._show_from_the_start()
 
     def _show_from_the_start(self) -> None:

@@ -1,80 +1,144 @@
 """Metrics of spools: what waits on the disk for a remote receiver."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolWords:
+    """How the series of one kind of spool are named: ``one`` and ``many`` of what waits in it.
+
+    ``label`` is the name of what they differ by, "" where there is one. The rest is for texts.
+    """
+
+    prefix: str
+    one: str
+    many: str
+    label: str
+    what: str
+    receiver: str
+    spool: str
+    begins: str
+
+
+AUDIT_EVENTS = SpoolWords(
+    prefix="auditproxy_audit_spool",
+    one="event",
+    many="events",
+    label="plugin",
+    what="Audit events",
+    receiver="the receiver",
+    spool="the spool, by backend",
+    begins="happened",
+)
+SESSION_LINES = SpoolWords(
+    prefix="auditproxy_session_spool",
+    one="line",
+    many="lines",
+    label="",
+    what="Lines of the session log",
+    receiver="the webhook",
+    spool="the session webhook's spool",
+    begins="was made",
+)
+ALERTS = SpoolWords(
+    prefix="auditproxy_alerts_spool",
+    one="alert",
+    many="alerts",
+    label="destination",
+    what="Alerts",
+    receiver="the destination",
+    spool="the spool of alerts, by destination",
+    begins="began or ended",
+)
+
+
 class SpoolMetrics:
-    """State of the spool of each backend that has one, evaluated at every scrape."""
+    """State of the spools of one kind, evaluated at every scrape; one without a label is 0 without
+    a spool.
+    """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._waiting: list[Callable[[], int]] = []
-        self._events = Gauge(
-            "auditproxy_audit_spool_events",
-            "Audit events on the disk that the receiver has not acknowledged, by backend.",
-            ("plugin",),
-            registry=registry,
-        )
-        self._bytes = Gauge(
-            "auditproxy_audit_spool_bytes",
-            "Size of the files in the spool, by backend.",
-            ("plugin",),
-            registry=registry,
-        )
-        self._capacity = Gauge(
-            "auditproxy_audit_spool_capacity_bytes",
-            "Size that the files in the spool may have, by backend.",
-            ("plugin",),
-            registry=registry,
-        )
-        self._age = Gauge(
-            "auditproxy_audit_spool_oldest_event_age_seconds",
-            "How long ago the oldest event that is being sent from the spool happened, by backend; "
-            "0 without one.",
-            ("plugin",),
-            registry=registry,
-        )
-        self._resumed = Counter(
-            "auditproxy_audit_spool_resumed_events",
-            "Audit events that were in the spool when the process started, by backend.",
-            ("plugin",),
-            registry=registry,
-        )
-        self._dead_letters = Counter(
-            "auditproxy_audit_spool_dead_letters",
-            "Audit events that the receiver refused by themselves and that were set aside, by "
-            "backend.",
-            ("plugin",),
-            registry=registry,
-        )
+    def __init__(self, registry: CollectorRegistry, words: SpoolWords) -> None:
+        labels = (words.label,) if words.label else ()
+        one, many, spool = words.one, words.many, words.spool
 
-    def spool(
-        self,
-        backend: str,
-        capacity: int,
-        *,
-        events: Callable[[], int],
-        size: Callable[[], int],
-        age: Callable[[], float],
-    ) -> None:
-        """Register the spool of a backend; scrapes call the functions, on any thread."""
-        self._waiting.append(events)
-        self._capacity.labels(backend).set(capacity)
-        self._events.labels(backend).set_function(events)
-        self._bytes.labels(backend).set_function(size)
-        self._age.labels(backend).set_function(age)
-        self._dead_letters.labels(backend)
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"{words.prefix}_{name}", text, labels, registry=registry)
+
+        def counter(name: str, text: str) -> Counter:
+            return Counter(f"{words.prefix}_{name}", text, labels, registry=registry)
+
+        self.waits = gauge(
+            many, f"{words.what} on the disk that {words.receiver} has not acknowledged: {spool}."
+        )
+        self.bytes = gauge("bytes", f"Size of the files in {spool}.")
+        self.capacity = gauge("capacity_bytes", f"Size that files may have in {spool}.")
+        self.age = gauge(
+            f"oldest_{one}_age_seconds",
+            f"How long ago the oldest {one} {words.begins} that is being sent from {spool}; 0 "
+            "without one.",
+        )
+        self.resumed = counter(
+            f"resumed_{many}", f"{words.what} that were there when the process started: {spool}."
+        )
+        self.dead_letters = counter(
+            "dead_letters",
+            f"{words.what} that {words.receiver} refused by themselves and that were set aside: "
+            f"{spool}.",
+        )
+        self._counts: dict[tuple[str, ...], Callable[[], int]] = {}
+
+    def of(self, *labels: str) -> "SpoolSeries":
+        """The series of one spool, whose label is this."""
+        return SpoolSeries(self, labels)
 
     @property
     def waiting(self) -> int:
-        """Events in all spools."""
-        return sum(count() for count in self._waiting)
+        """What is in all spools."""
+        return sum(count() for count in self._counts.values())
 
-    def resumed(self, backend: str, events: int) -> None:
-        """Count events that were there at the start."""
-        self._resumed.labels(backend).inc(events)
+    def counted(self, labels: tuple[str, ...], waits: Callable[[], int]) -> None:
+        """Have a spool count in ``waiting``."""
+        self._counts[labels] = waits
 
-    def dead_letter(self, backend: str) -> None:
-        """Count an event that was set aside."""
-        self._dead_letters.labels(backend).inc()
+
+class SpoolSeries:
+    """The series of one spool."""
+
+    def __init__(self, metrics: SpoolMetrics, labels: tuple[str, ...]) -> None:
+        self._metrics = metrics
+        self._labels = labels
+
+    def spool(
+        self,
+        capacity: int,
+        *,
+        waits: Callable[[], int],
+        size: Callable[[], int],
+        age: Callable[[], float],
+    ) -> None:
+        """Register the spool; scrapes call the functions, on any thread."""
+        metrics = self._metrics
+        metrics.counted(self._labels, waits)
+        self._gauge(metrics.capacity).set(capacity)
+        self._gauge(metrics.waits).set_function(waits)
+        self._gauge(metrics.bytes).set_function(size)
+        self._gauge(metrics.age).set_function(age)
+        for counter in (metrics.resumed, metrics.dead_letters):
+            self._counter(counter)
+
+    def resumed(self, count: int) -> None:
+        """Count what was there at the start."""
+        self._counter(self._metrics.resumed).inc(count)
+
+    def dead_letter(self) -> None:
+        """Count one that was set aside."""
+        self._counter(self._metrics.dead_letters).inc()
+
+    def _gauge(self, gauge: Gauge) -> Gauge:
+        return gauge.labels(*self._labels) if self._labels else gauge
+
+    def _counter(self, counter: Counter) -> Counter:
+        return counter.labels(*self._labels) if self._labels else counter

@@ -12,6 +12,7 @@ not recorded, has a reserve of its own where there is no room.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from auditproxy.alerts.alert import Alert, AlertState
 from auditproxy.alerts.engine import AlertEngine
@@ -26,6 +27,9 @@ from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.notifiers.outbox import Notifier
 from auditproxy.notifiers.shares import EventShares, owner_of
 from auditproxy.sockets.tasks import spawn
+
+if TYPE_CHECKING:
+    from auditproxy.notifiers.alertspools import AlertSpools
 
 SLICE = 0.001
 """Seconds of evaluation after which other tasks have their turn; within one event too."""
@@ -66,7 +70,8 @@ class AlertDispatcher:
     """Takes events at once and evaluates them later; used within one event loop.
 
     ``clock`` is nanoseconds since the epoch, ``monotonic`` seconds. ``labels`` are added to those
-    of every alert. ``waiting`` events have not been evaluated.
+    of every alert. ``waiting`` events have not been evaluated. ``spools`` are those that notifiers
+    put alerts into, None without any.
     """
 
     def __init__(
@@ -81,7 +86,9 @@ class AlertDispatcher:
         report: Callable[[str], None],
         queue_size: int,
         labels: dict[str, str] | None = None,
+        spools: "AlertSpools | None" = None,
     ) -> None:
+        self.spools = spools
         self._metrics = metrics
         self._clock = clock
         self._monotonic = monotonic
@@ -108,6 +115,15 @@ class AlertDispatcher:
     def waiting(self) -> int:
         """How many events have not been evaluated, or not by all rules."""
         return len(self._queue) + len(self._reserve) + (self._steps is not None)
+
+    def start(self) -> None:
+        """Send what earlier processes have left in spools; the rest begins with the first event."""
+        if self.spools is not None:
+            self.spools.start()
+
+    def describe(self) -> tuple[str, ...]:
+        """The lines of /readyz?verbose."""
+        return () if self.spools is None else self.spools.describe()
 
     def offer(self, event: Event | SessionEvent) -> None:
         """Queue an event; dropped and counted when too many wait. Never blocks, never raises."""

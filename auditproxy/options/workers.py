@@ -12,7 +12,7 @@ from auditproxy.options.spool import SpooledOptions
 
 def of_worker(options: Options, number: int) -> Options:
     """The options of one worker, counted from 1: its own logs and spools, and no health port."""
-    log, sessions = options.audit_log, options.sessions
+    log, sessions, alerts = options.audit_log, options.sessions, options.alerts
     spooled: dict[str, Any] = {
         group.name: replace(backend, spool_dir=_own(backend.spool_dir, number))
         for group in fields(ReceiverGroups)
@@ -27,6 +27,7 @@ def of_worker(options: Options, number: int) -> Options:
             log_path=_own(sessions.log_path, number),
             webhook_spool_dir=_own(sessions.webhook_spool_dir, number),
         ),
+        alerts=replace(alerts, spool_dir=_own(alerts.spool_dir, number)),
         health=replace(options.health, bind_address=""),
     )
 

@@ -15,6 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.alerts.alert import Alert, AlertState
+from auditproxy.apis.faults import Unusable
 from auditproxy.app.alerts import (
     describe_alerts,
     open_alerts,
@@ -64,7 +65,7 @@ async def test_without_rules(tmp_path: Path) -> None:
     config.write_text(json.dumps(kubeconfig()))
     found = read_files(options(kubeconfig=str(config)))
     assert open_alerts(AlertOptions(), found, metrics(), print) is None
-    assert describe_alerts(found) == ""
+    assert describe_alerts(found, AlertOptions()) == ""
 
 
 def test_described(tmp_path: Path) -> None:
@@ -72,7 +73,11 @@ def test_described(tmp_path: Path) -> None:
     found = files(tmp_path, "destinations: [{name: a, standardError: {}}]")
     assert found.alert_rules is not None
     count = len(found.alert_rules.rules)
-    assert describe_alerts(found) == f"alerts: {count} rules, to a"
+    assert describe_alerts(found, AlertOptions()) == f"alerts: {count} rules, to a"
+    spooled = AlertOptions(spool_dir="s")
+    assert describe_alerts(found, spooled).endswith(
+        ", to a; --alert-spool-dir is not used: no destination is a webhook or Slack"
+    )
 
 
 async def test_from_an_event_to_slack(tmp_path: Path) -> None:
@@ -107,6 +112,70 @@ async def test_reloaded(tmp_path: Path) -> None:
         await dispatcher.shutdown(5)
         assert before.received == []
     assert json.loads(after.received[0].body)["attachments"][0]["title"] == "Rule"
+
+
+async def test_through_a_spool(tmp_path: Path) -> None:
+    """What fires while a webhook is away comes once it is back, to where the file says then."""
+    url = tmp_path / "url"
+    url.write_text("http://127.0.0.1:1")
+    text = (
+        "destinations:\n- {name: s, slack: {urlFile: url}}\n"
+        "- {name: am, alertmanager: {urls: ['http://127.0.0.1:1']}}\n"
+    )
+    chosen = AlertOptions(spool_dir=str(tmp_path / "alerts"))
+    found = files(tmp_path, text)
+    assert describe_alerts(found, chosen).endswith(
+        ", to s, am; through the spool of --alert-spool-dir: s"
+    )
+    counted = metrics()
+    lines: list[str] = []
+    dispatcher = open_alerts(chosen, found, counted, lines.append)
+    assert dispatcher is not None
+    dispatcher.start()
+    dispatcher.offer(exec_event())
+    await until(lambda: counted.spools.waiting == 1, "the disk has the alert")
+    assert [each.name for each in (tmp_path / "alerts").iterdir()] == ["s"]
+    await until(
+        lambda: dispatcher.describe()[0].startswith(
+            "alerts to s: not delivering: unreachable, 1 wait in the spool"
+        ),
+        "/readyz?verbose says it",
+    )
+    async with Receiver() as receiver:
+        url.write_text(receiver.url)
+        changes = {"alert_targets": targets(tmp_path, text)}
+        replace_alerts(dispatcher, changes, counted, print)
+        await receiver.until_received(1)
+        await until(lambda: counted.spools.waiting == 0, "it is acknowledged")
+        await dispatcher.shutdown(5)
+    assert json.loads(receiver.received[0].body)["text"] == "[medium] alice runs a command in n/box"
+
+
+async def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    """The start names it; a proxy that runs keeps the alerts of a new destination in memory."""
+    async with Receiver() as receiver:
+        (tmp_path / "url").write_text(receiver.url)
+        folder = tmp_path / "alerts"
+        folder.mkdir()
+        (folder / "t").write_text("")
+        one = "destinations:\n- {name: s, slack: {urlFile: url}}\n"
+        two = one + "- {name: t, slack: {urlFile: url}}\n"
+        chosen = AlertOptions(spool_dir=str(folder))
+        with pytest.raises(Unusable) as raised:
+            open_alerts(
+                chosen, files(tmp_path, two.replace("name: s", "name: u")), metrics(), print
+            )
+        (fault,) = raised.value.faults
+        assert fault.startswith(f"--alert-spool-dir {folder}/t cannot be used: file exists; name a")
+        dispatcher = open_alerts(chosen, files(tmp_path, one), metrics(), print)
+        assert dispatcher is not None
+        lines: list[str] = []
+        changes = {"alert_targets": targets(tmp_path, two)}
+        replace_alerts(dispatcher, changes, metrics(), lines.append)
+        assert lines == [f"{fault}; its alerts wait in memory until the file is read again"]
+        dispatcher.offer(exec_event())
+        await receiver.until_received(2)
+        await dispatcher.shutdown(5)
 
 
 async def test_notifiers(tmp_path: Path) -> None:

@@ -57,9 +57,8 @@ def test_end_with_a_spool(said: list[str]) -> None:
     """What waits on the disk is no loss, and not delivered."""
     metrics = Metrics()
     waiting = [0]
-    metrics.audit.spools.spool(
-        "webhook", 1, events=lambda: waiting[0], size=lambda: 0, age=lambda: 0.0
-    )
+    spool = metrics.audit.spools.of("webhook")
+    spool.spool(1, waits=lambda: waiting[0], size=lambda: 0, age=lambda: 0.0)
     assert tell_end(metrics) == 0
     waiting[0] = 2
     assert tell_end(metrics) == 0

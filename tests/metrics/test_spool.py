@@ -1,29 +1,53 @@
-"""Metrics of a spool."""
+"""Metrics of spools."""
+
+import pytest
 
 from auditproxy.metrics.registry import Metrics
-from tests.fakes.backends import value
+from auditproxy.metrics.spool import SpoolSeries
 
 
-def test_series() -> None:
-    """Each has the backend as its label, and is there from the start."""
+@pytest.mark.parametrize(
+    ("kind", "one", "many", "labels"),
+    [
+        ("audit", "event", "events", {"plugin": "a"}),
+        ("session", "line", "lines", {}),
+        ("alerts", "alert", "alerts", {"destination": "a"}),
+    ],
+)
+def test_series(kind: str, one: str, many: str, labels: dict[str, str]) -> None:
+    """Each is there from the start, with the label of its kind."""
     metrics = Metrics()
-    spools = metrics.audit.spools
-    spools.spool("webhook", 1000, events=lambda: 3, size=lambda: 500, age=lambda: 1.5)
-    spools.resumed("webhook", 3)
-    assert (
-        metrics.registry.get_sample_value(
-            "auditproxy_audit_spool_dead_letters_total", {"plugin": "webhook"}
-        )
-        == 0
-    )
-    spools.dead_letter("webhook")
+    series: dict[str, SpoolSeries] = {
+        "audit": metrics.audit.spools.of("a"),
+        "session": metrics.sessions.spool,
+        "alerts": metrics.alerts.spools.of("a"),
+    }
+    spool = series[kind]
     names = {
-        "events": 3,
+        many: 3,
         "bytes": 500,
         "capacity_bytes": 1000,
-        "oldest_event_age_seconds": 1.5,
-        "resumed_events_total": 3,
+        f"oldest_{one}_age_seconds": 1.5,
+        f"resumed_{many}_total": 3,
         "dead_letters_total": 1,
     }
-    for name, wanted in names.items():
-        assert value(metrics, f"auditproxy_audit_spool_{name}", plugin="webhook") == wanted
+
+    def samples() -> dict[str, float | None]:
+        get = metrics.registry.get_sample_value
+        return {name: get(f"auditproxy_{kind}_spool_{name}", labels) for name in names}
+
+    absent = None if labels else 0
+    assert set(samples().values()) == {absent}
+    spool.spool(1000, waits=lambda: 3, size=lambda: 500, age=lambda: 1.5)
+    assert samples()["dead_letters_total"] == 0
+    spool.resumed(3)
+    spool.dead_letter()
+    assert samples() == names
+
+
+def test_all_of_a_kind() -> None:
+    """One that is opened again takes its own place."""
+    spools = Metrics().audit.spools
+    for label, waits in (("a", 2), ("b", 3), ("a", 4)):
+        spools.of(label).spool(1, waits=lambda count=waits: count, size=int, age=float)  # type: ignore[misc]
+    assert spools.waiting == 7

@@ -38,12 +38,14 @@ def test_own_spools() -> None:
         **of_backends,
         sessions_webhook_config_file="w",
         sessions_webhook_spool_dir="/lines",
+        alerts_spool_dir="/alerts",
     )
     own = of_worker(spools, 2)
     for name, folder in of_backends.items():
         group = getattr(own, name.removesuffix("_spool_dir"))
         assert group.spool_dir == f"{folder}-worker2"
     assert own.sessions.webhook_spool_dir == "/lines-worker2"
+    assert own.alerts.spool_dir == "/alerts-worker2"
 
 
 def test_no_probes_of_a_worker() -> None:

@@ -7,7 +7,6 @@ a call of ``open_spool``.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable
@@ -55,6 +54,7 @@ def open_spool(
     The caller gives its backend to ``truncate`` if it is enabled, and calls ``start``.
     """
     plugin = options.plugin
+    series = metrics.audit.spools.of(plugin)
     spool = SpoolBackend(
         sender,
         SpoolConfig(
@@ -67,7 +67,7 @@ def open_spool(
         ),
         losses=losses,
         report=report,
-        dead_letter=partial(metrics.audit.spools.dead_letter, plugin),
+        dead_letter=series.dead_letter,
     )
     try:
         resumed = spool.open()
@@ -76,14 +76,13 @@ def open_spool(
         raise SpoolError(unusable(spool_flag(options), options.spool_dir, why)) from None
     state = SpoolState(spool, losses, time.time_ns)
     metrics.audit.sinks.buffer(plugin, options.batch_buffer_size, lambda: spool.waiting)
-    metrics.audit.spools.spool(
-        plugin,
+    series.spool(
         options.spool_max_bytes,
-        events=lambda: spool.store.waiting,
+        waits=lambda: spool.store.waiting,
         size=lambda: spool.store.size,
         age=state.age,
     )
-    metrics.audit.spools.resumed(plugin, resumed)
+    series.resumed(resumed)
     backend: Backend = IgnoreErrors(spool) if options.mode == "blocking" else spool
     return OpenSpool(backend, state, spool.start)
 

@@ -1,7 +1,7 @@
 """Checks the folders of spools, without making them."""
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from auditproxy.files.writable import fault_of_folder, fault_of_writing
@@ -11,6 +11,7 @@ from auditproxy.options.spool import SpooledOptions
 from auditproxy.options.workers import of_each_worker
 
 SESSION_SPOOL = "--session-webhook-spool-dir"
+ALERT_SPOOL = "--alert-spool-dir"
 _FIX = "name a folder of the proxy's user (mode 0700), on a disk of its own if possible"
 
 
@@ -24,8 +25,10 @@ def spool_faults(options: Options) -> list[str]:
     ]
 
 
-def spool_doubts(options: Options) -> tuple[str, ...]:
-    """Folders with events that no process sends: of another number of workers than now."""
+def spool_doubts(options: Options, destinations: Collection[str] = ()) -> tuple[str, ...]:
+    """Folders with events that no process sends: of another number of workers than now, or of
+    destinations of alerts that are not among these.
+    """
     used = {Path(folder) for own in of_each_worker(options) for _, folder in _folders(own)}
     return tuple(
         f"{flag} {named}: {folder} has events of another number of --workers, which nothing sends; "
@@ -33,7 +36,21 @@ def spool_doubts(options: Options) -> tuple[str, ...]:
         for flag, named in _folders(options)
         for folder in (Path(named), *_of_workers(Path(named)))
         if folder not in used and _has_events(folder)
-    )
+    ) + tuple(_left_alerts(options, destinations))
+
+
+def _left_alerts(options: Options, known: Collection[str]) -> Iterator[str]:
+    """A line for each folder of alerts whose destination is gone."""
+    for own in of_each_worker(options):
+        if not (named := own.alerts.spool_dir):
+            continue
+        for folder in _within(Path(named)):
+            if folder.name not in known and _holds(folder):
+                yield (
+                    f"{ALERT_SPOOL} {named}: {folder.name} has alerts, which nothing sends, as "
+                    "--alert-destinations-file has no webhook or Slack of that name; add one, or "
+                    "move the folder away"
+                )
 
 
 def _of_workers(folder: Path) -> list[Path]:
@@ -45,8 +62,24 @@ def _of_workers(folder: Path) -> list[Path]:
 
 
 def _has_events(folder: Path) -> bool:
+    """Whether a folder, or one in it, is a spool with something to send."""
+    return any(map(_holds, (folder, *_within(folder))))
+
+
+def _within(folder: Path) -> list[Path]:
     try:
-        return any(folder.glob("*.spool"))
+        return sorted(each for each in folder.iterdir() if each.is_dir())
+    except OSError:
+        return []
+
+
+def _holds(folder: Path) -> bool:
+    """Whether something waits in a spool; of one that cannot be read it is not known."""
+    # A proxy without a spool needs nothing of it.
+    from auditproxy.backends.spool.opening import holds_records
+
+    try:
+        return holds_records(folder)
     except OSError:
         return False
 
@@ -63,6 +96,8 @@ def _folders(options: Options) -> Iterator[tuple[str, str]]:
             yield spool_flag(backend), backend.spool_dir
     if options.sessions.webhook_spool_dir:
         yield SESSION_SPOOL, options.sessions.webhook_spool_dir
+    if options.alerts.spool_dir:
+        yield ALERT_SPOOL, options.alerts.spool_dir
 
 
 def _fault(folder: Path) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditproxy.backends.spool.position import Position, read_position
-from auditproxy.backends.spool.records import EVENT, Damage, SpoolRecord
+from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, Damage, SpoolRecord
 from auditproxy.backends.spool.segments import RecordReader, SpoolSegment, found_in
 
 POSITION = "acknowledged"
@@ -38,6 +38,19 @@ def look(folder: Path) -> FoundSpool:
         segments.remove(segment)
     _number(segments, known.number if known else 0, notes)
     return FoundSpool(segments, _begin(segments, known, begin), notes)
+
+
+def holds_records(folder: Path) -> bool:
+    """Whether a folder has records that are not acknowledged, or has damaged files; nothing is
+    changed, and another process may use it. Raises OSError.
+    """
+    known = read_position(folder / POSITION)
+    names = [path for path in folder.glob("*.spool") if path.stem.isdigit()]
+    return any(
+        known is None or (int(path.stem), path.stat().st_size) > (known.segment, known.offset)
+        for path in names
+        if path.stat().st_size > HEADER_SIZE
+    )
 
 
 def _number(segments: list[SpoolSegment], number: int, notes: list[str]) -> None:

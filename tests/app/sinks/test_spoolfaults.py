@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from auditproxy.app.sinks.spoolfaults import has_spools, spool_doubts, spool_faults
+from auditproxy.backends.spool.store import SpoolStore
 from auditproxy.options import Options
 from tests.fakes.options import options
+from tests.fakes.spool import Kept
 from tests.fakes.unprivileged import folder_with, unprivileged
 
 
@@ -14,6 +16,14 @@ def spooled(folder: Path, **more: Any) -> Options:
     return options(
         audit_webhook_config_file="x", audit_webhook_spool_dir=str(folder), secure_port=1, **more
     )
+
+
+def stored(folder: Path, events: int) -> SpoolStore:
+    """A spool with so many events."""
+    kept = Kept(folder)
+    if events:
+        kept.put(*map(str, range(events)))
+    return kept.store
 
 
 def test_unusable_folders(tmp_path: Path) -> None:
@@ -39,7 +49,7 @@ def test_folders_of_another_number_of_workers(tmp_path: Path) -> None:
     for name in ("spool", "spool-worker1", "spool-worker2", "spool-worker3"):
         (tmp_path / name).mkdir()
     for name in ("spool", "spool-worker1", "spool-worker3"):
-        (tmp_path / name / "1.spool").write_bytes(b"x")
+        (tmp_path / name / "1.spool").write_bytes(bytes(100))
     said = spool_doubts(spooled(folder))
     assert [text.split()[2] for text in said] == [
         str(tmp_path / "spool-worker1"),
@@ -50,6 +60,27 @@ def test_folders_of_another_number_of_workers(tmp_path: Path) -> None:
     assert [text.split()[2] for text in said] == [str(folder), str(tmp_path / "spool-worker3")]
     assert spool_doubts(options()) == ()
     assert (has_spools(spooled(folder)), has_spools(options())) == (True, False)
+
+
+def test_alerts_of_no_destination(tmp_path: Path) -> None:
+    """Alerts that nobody would send are told of; what was sent, and destinations of now, not."""
+    folder = tmp_path / "alerts"
+    store = stored(folder / "gone", 2)
+    stored(folder / "pager", 1).close()
+    stored(folder / "empty", 0).close()
+    given = options(alerts_spool_dir=str(folder))
+    (said,) = spool_doubts(given, ("pager",))
+    assert said.startswith(f"--alert-spool-dir {folder}: gone has alerts, which nothing sends, as ")
+    assert spool_faults(given) == []
+    assert has_spools(given)
+    (said,) = spool_doubts(options(alerts_spool_dir=str(folder), workers=2))
+    assert said.startswith(f"--alert-spool-dir {folder}: {folder} has events of another number")
+    store.next_batch(2, 2**20)
+    store.acknowledge(1)
+    assert spool_doubts(given, ("pager",)) != ()
+    store.acknowledge(1)
+    assert spool_doubts(given, ("pager",)) == ()
+    store.close()
 
 
 def test_permissions() -> None:
