@@ -12,8 +12,6 @@ Source: Amazon S3 API Reference, PutObject, "Checking object integrity".
 """
 
 import hashlib
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.util import find_spec
@@ -22,15 +20,12 @@ from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 from auditproxy.apis.faults import Unusable, missing_extra
+from auditproxy.apis.storefaults import store_fault
 from auditproxy.apis.units import MEBIBYTE
 from auditproxy.recordings.appending import reason_of
 
 IN_ONE_REQUEST = 128 * MEBIBYTE
 """Bytes of a file that is sent in one piece, which takes as much memory; others go in parts."""
-
-_STATUS = re.compile(r"status code: ([0-9]{3})")
-_MISSING = re.compile("source: Missing(AccessKeyId|SecretAccessKey)")
-_KIND = re.compile(r"kind: (Timeout|Connect|Request|Decode|Interrupted)")
 
 
 class UploadError(Exception):
@@ -100,7 +95,7 @@ class S3ObjectStore:
             if str(stored.get("e_tag") or "").strip('"').lower() != md5:
                 self._read_back(store, key, sha256)
         except self._errors as error:
-            raise UploadError(_reason(str(error))) from None
+            raise UploadError(store_fault(str(error))) from None
         except OSError as error:
             raise UploadError(reason_of(error)) from None
         return sha256
@@ -184,20 +179,3 @@ def _digests(file: BinaryIO) -> tuple[str, str, int]:
         md5.update(block)
         size += len(block)
     return sha256.hexdigest(), md5.hexdigest(), size
-
-
-_KINDS: Mapping[str, str] = {
-    "Timeout": "the store did not answer in time",
-    "Connect": "no connection to the store",
-}
-
-
-def _reason(text: str) -> str:
-    """What failed, in words of ours: the library's have the store's answer in them."""
-    if "/latest/api/token" in text or "/latest/meta-data" in text or _MISSING.search(text):
-        return "no credentials for the store"
-    status = _STATUS.search(text)
-    if status is not None:
-        return f"the store answered {status[1]}"
-    kind = _KIND.search(text)
-    return _KINDS.get(kind[1] if kind else "", "the request failed")

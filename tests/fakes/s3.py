@@ -1,10 +1,13 @@
 """A store that is compatible with S3, on a real socket, path style; its answers are scripted."""
 
 import hashlib
+import re
 import threading
 from base64 import b64decode
 from collections import deque
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
 
 OK = "ok"
 REFUSED = "403"
@@ -19,6 +22,7 @@ LOST = "lost"
 """Closes the connection without an answer, after it kept the object."""
 HANG = "hang"
 """Answers when the test ends."""
+MODIFIED = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
 class S3:
@@ -30,6 +34,15 @@ class S3:
         self.unreadable: set[str] = set()
         self.puts: list[str] = []
         self.authorizations: list[str] = []
+        self.gets: list[tuple[str, str]] = []
+        """Paths and ranges that were asked for."""
+        self.readers: list[str] = []
+        """Authorizations of those that read."""
+        self.may_list = False
+        """Whether objects of the bucket ``b`` may be listed; their tags follow from what they are."""
+        self.page = 1000
+        self.changing = False
+        """Whether each object grows once it was read."""
         self.ending = threading.Event()
         fake = self
 
@@ -40,12 +53,13 @@ class S3:
                 fake.put(self)
 
             def do_GET(self) -> None:
-                content = fake.objects.get(self.path)
-                if content is None or self.path in fake.unreadable:
-                    fake.answer(self, 403, {}, b"")
+                if "list-type=2" in self.path:
+                    fake.list(self)
                 else:
-                    modified = {"Last-Modified": "Tue, 14 Nov 2023 22:13:20 GMT", "ETag": '"x"'}
-                    fake.answer(self, 200, modified, content)
+                    fake.get(self)
+
+            def do_HEAD(self) -> None:
+                fake.get(self)
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -100,6 +114,56 @@ class S3:
             self.unreadable.discard(request.path)
         self.answer(request, 200, headers, b"")
 
+    def get(self, request: BaseHTTPRequestHandler) -> None:
+        """Give an object, or the part of it that is asked for."""
+        self.readers.append(request.headers.get("Authorization", ""))
+        self.gets.append((request.path, request.headers.get("Range", "")))
+        content = self.objects.get(request.path)
+        if content is None or request.path in self.unreadable:
+            # A store says 404 to whoever may list, and 403 to others.
+            self.answer(request, 404 if self.may_list else 403, {}, b"")
+            return
+        tag = '"x"' if not self.may_list else f'"{hashlib.sha256(content).hexdigest()}"'
+        if request.headers.get("If-Match", tag) != tag:
+            self.answer(request, 412, {}, b"")
+            return
+        headers = {"Last-Modified": MODIFIED, "ETag": tag}
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range", ""))
+        code, whole = 200, len(content)
+        if asked is not None:
+            first, last = int(asked[1]), min(int(asked[2]), whole - 1)
+            content, code = content[first : last + 1], 206
+            headers["Content-Range"] = f"bytes {first}-{last}/{whole}"
+        self.answer(request, code, headers, content)
+        if self.changing:
+            self.objects[request.path] += b"more\n"
+
+    def list(self, request: BaseHTTPRequestHandler) -> None:
+        """One page of the objects of a prefix; its size is ``page``."""
+        self.readers.append(request.headers.get("Authorization", ""))
+        url = urlsplit(request.path)
+        query = dict(parse_qsl(url.query))
+        if not self.may_list or url.path.strip("/") != "b":
+            body = b"<Error><Code>NoSuchBucket</Code><Message>secret</Message></Error>"
+            self.answer(request, 404 if self.may_list else 403, {}, body)
+            return
+        begin = f"/b/{query.get('prefix', '')}"
+        paths = sorted(path for path in self.objects if path.startswith(begin))
+        first = int(query.get("continuation-token", "0"))
+        shown, rest = paths[first : first + self.page], paths[first + self.page :]
+        items = "".join(
+            f"<Contents><Key>{escape(path.removeprefix('/b/'))}</Key><Size>{len(self.objects[path])}"
+            f"</Size><LastModified>2023-11-14T22:13:20.000Z</LastModified><ETag>&quot;"
+            f"{hashlib.sha256(self.objects[path]).hexdigest()}&quot;</ETag></Contents>"
+            for path in shown
+        )
+        more = f"<NextContinuationToken>{first + self.page}</NextContinuationToken>" if rest else ""
+        text = (
+            f"<ListBucketResult><Name>b</Name><IsTruncated>{str(bool(rest)).lower()}</IsTruncated>"
+            f"{more}{items}</ListBucketResult>"
+        )
+        self.answer(request, 200, {"Content-Type": "application/xml"}, text.encode())
+
     @staticmethod
     def answer(
         request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes
@@ -110,4 +174,5 @@ class S3:
             request.send_header(name, value)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        request.wfile.write(body)
+        if request.command != "HEAD":
+            request.wfile.write(body)

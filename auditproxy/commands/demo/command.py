@@ -30,7 +30,6 @@ from auditproxy.commands.demo.requests import Followed, drive
 from auditproxy.commands.demo.screen import JsonScreen, PlainScreen, Screen, ScreenGoneError
 from auditproxy.tls.client import client_context
 
-
 EXPECTED_ALERT = "ExecIntoPod"
 """The rule that a request of --once matches."""
 

@@ -154,9 +154,9 @@ async def drive(
         sessions.read()
         return look()
 
-    def is_missing() -> bool:
+    def is_there() -> bool:
         over = all(has_ended(sessions.events, shell) for shell in shells)
-        return not read() or bool(unseen(expected, audit.events)) or not over
+        return read() and over and not unseen(expected, audit.events)
 
     shells: list[str] = []
 
@@ -172,7 +172,9 @@ async def drive(
                 if code != step.code:
                     faults.append(f"{step.what}: {code} instead of {step.code}")
                 read()
-            while is_missing():
+            while True:
+                if is_there():
+                    break
                 await asyncio.sleep(POLL)
     except TimeoutError:
         faults += [f"not within {DEADLINE:g} seconds", *unseen(expected, audit.events)]

@@ -47,6 +47,7 @@ EXAMPLES = (
         "On another machine, through ssh -L 8700:127.0.0.1:8700; open the address that it prints.",
         "auditproxy view audit.log --port=8700 --no-browser",
     ),
+    ("From a bucket (extra s3).", "auditproxy view s3://audit-logs/cluster-1/"),
     ("From kubectl logs.", "kubectl logs -n audit proxy-0 | auditproxy view -"),
 )
 """What help shows first: a comment and a command line."""

@@ -20,6 +20,7 @@ import msgspec
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.reading.trail.archives import is_archive, members_of
+from auditproxy.reading.trail.buckets import is_bucket, objects_of
 from auditproxy.reading.trail.packing import SUFFIXES
 from auditproxy.reading.trail.workers import missing
 
@@ -29,7 +30,7 @@ _ROTATED = re.compile(r"-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)(?=\.|$)", re
 _CHECKPOINTS = ".checkpoints"
 """Ends the names of files of checkpoints, rotated ones too: backends/durable/checkpoints.py."""
 _NUMBERED = re.compile(r"\.(\d{1,4})$", re.ASCII)
-_REMOTE = ("s3://", "s3a://", "gs://", "gcs://", "http://", "https://", "az://", "abfss://")
+_REMOTE = ("gs://", "gcs://", "http://", "https://", "az://", "abfss://")
 _NEWEST = "~"
 """Sorts behind every time."""
 
@@ -53,18 +54,15 @@ def files_of(arguments: Sequence[str], spool: str) -> list[TrailFile]:
     """
     found: dict[str, TrailFile] = {}
     for argument in arguments:
-        for path in _paths(argument, spool):
+        for file in _files(argument, spool, MOST_FILES - len(found)):
             if len(found) >= MOST_FILES:
                 raise Unusable(f"more than {MOST_FILES} files; name fewer, or a smaller folder")
-            file = trail_file(path)
-            if argument == STANDARD_INPUT:
-                file = TrailFile(path, STANDARD_INPUT)
-            if is_archive(path):
-                for member, called in members_of(path, spool, MOST_FILES - len(found)):
+            if is_archive(file.path):
+                for member, called in members_of(file.path, spool, MOST_FILES - len(found)):
                     named = trail_file(called)
                     found[member] = msgspec.structs.replace(named, path=member)
                 continue
-            found.setdefault(os.path.realpath(path), file)
+            found.setdefault(os.path.realpath(file.path), file)
     return sorted(found.values(), key=lambda file: (file.origin, file.place))
 
 
@@ -87,10 +85,17 @@ def trail_file(path: str) -> TrailFile:
     return TrailFile(path, os.path.join(folder, bare))
 
 
-def _paths(argument: str, spool: str) -> Iterator[str]:
+def _files(argument: str, spool: str, most: int) -> Iterator[TrailFile]:
     if argument == STANDARD_INPUT:
-        yield _spooled(spool)
-        return
+        yield TrailFile(_spooled(spool), STANDARD_INPUT)
+    elif is_bucket(argument) and not os.path.exists(argument):
+        for path, called in objects_of(argument, spool, most, _is_left_out):
+            yield msgspec.structs.replace(trail_file(called), path=path)
+    else:
+        yield from map(trail_file, _paths(argument))
+
+
+def _paths(argument: str) -> Iterator[str]:
     if os.path.isdir(argument):
         yield from _in_folder(argument)
         return
@@ -99,8 +104,8 @@ def _paths(argument: str, spool: str) -> Iterator[str]:
         return
     if argument.startswith(_REMOTE):
         raise Unusable(
-            f"{argument} is a URL, and logs are read from files alone; copy it first, such as with "
-            "aws s3 cp --recursive, or pipe one file to -"
+            f"{argument} is a URL, and logs are read from files and from s3:// alone; copy it "
+            "first, or pipe one file to -"
         )
     matching = sorted(glob.glob(argument)) if any(mark in argument for mark in "*?[") else []
     if not matching:
@@ -124,8 +129,9 @@ def _in_folder(folder: str) -> Iterator[str]:
         raise Unusable(f"{folder} has no files")
 
 
-def _is_left_out(name: str) -> bool:
-    bare = name
+def _is_left_out(path: str) -> bool:
+    """Whether a file of a folder, or an object of a prefix, is hidden or has checkpoints."""
+    name = bare = os.path.basename(path)
     for suffix in SUFFIXES:
         bare = bare.removesuffix(suffix)
     return name.startswith(".") or bare.endswith(_CHECKPOINTS)

@@ -79,7 +79,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     [
         ("nowhere.log", "nowhere.log does not exist; name a log"),
         ("nowhere*.log", "does not exist"),
-        ("s3://bucket/key", "is a URL, and logs are read from files alone"),
+        ("gs://bucket/key", "is a URL, and logs are read from files and from s3:// alone"),
     ],
 )
 def test_not_there(argument: str, said: str, tmp_path: Path) -> None:
