@@ -136,15 +136,23 @@ class VerdictTally:
 
     def add(self, verdict: PairVerdict) -> None:
         """Count one."""
-        self.together[verdict.what] += 1
         record = verdict.record
         # Of one that both have, the user is the one that ours has; else the one that came in.
         user = record.username or ""
         if verdict.what in (DIFFERENT, MATCHED):
             user = record.actor
-        if user not in self.by_user and len(self.by_user) >= MOST_USERS:
-            user = OTHERS
-        self.by_user.setdefault(user, Counter())[verdict.what] += 1
+        user = self._count(user, verdict.what, 1)
         if verdict.what == BYPASSED:
             first, last = self.times.get(user, (record.received, record.received))
             self.times[user] = min(first, record.received), max(last, record.received)
+
+    def add_matched(self, user: str, count: int) -> None:
+        """Count requests of one user that were found to be matched."""
+        self._count(user, MATCHED, count)
+
+    def _count(self, user: str, what: str, count: int) -> str:
+        self.together[what] += count
+        if user not in self.by_user and len(self.by_user) >= MOST_USERS:
+            user = OTHERS
+        self.by_user.setdefault(user, Counter())[what] += count
+        return user

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-_CLOSED_EARLY = "Connection closed early"
+CLOSED_EARLY = "Connection closed early"
 """The message of an event whose client left, as kube-apiserver and the proxy write it."""
 MOST_OF_ONE_KEY = 100_000
 """Records of one key that are put side by side together."""
@@ -43,7 +43,7 @@ class SideRecord(msgspec.Struct, frozen=True, array_like=True):
     @property
     def is_cut(self) -> bool:
         """Whether the client left before the answer; of ours, maybe before it was all forwarded."""
-        return self.message == _CLOSED_EARLY
+        return self.message == CLOSED_EARLY
 
     @property
     def query(self) -> list[tuple[str, str]]:

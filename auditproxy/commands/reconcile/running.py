@@ -2,8 +2,9 @@
 
 import contextlib
 import functools
+import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,13 +15,13 @@ from auditproxy.app.standardstreams import Output
 from auditproxy.commands.events.notes import notes_of
 from auditproxy.commands.reconcile import statements
 from auditproxy.commands.reconcile.judging import BYPASSED, DIFFERENT, Known, VerdictTally, judge
-from auditproxy.commands.reconcile.pairing import SideRecord, pairs_of
+from auditproxy.commands.reconcile.pairing import Pair, SideRecord, pairs_of
 from auditproxy.commands.reconcile.printing import ComparedPeriod, ReconcileReport
 from auditproxy.reading.forms.exports import GKE
 from auditproxy.reading.meaning.conditions import conditions_of
 from auditproxy.reading.meaning.events import Counts, TrailEvent
 from auditproxy.reading.meaning.moments import iso
-from auditproxy.reading.sql.asking import Question, SqlRows, asked
+from auditproxy.reading.sql.asking import SAVED, Question, SqlRows, asked
 from auditproxy.reading.sql.store import StoredFile, prepare
 from auditproxy.reading.trail.sources import TrailFile
 
@@ -51,23 +52,81 @@ def run_reconcile(
     stored += _of_side(statements.THEIRS, prepare(theirs, _subfolder(folder), counts, their_forms))
     forms.update(their_forms)
     is_by_id = not their_forms[GKE]
-    ask = functools.partial(_asked, stored, folder, timeout)
+    ask = functools.partial(_asked, _gathered(stored, folder, timeout), folder, timeout)
     known = _known(ask, is_by_id=is_by_id)
-    key = statements.BY_AUDIT_ID if is_by_id else statements.BY_CONTENT
-    tally, is_ignored = VerdictTally(), _ignoring(tuple(ignored))
+    tally = VerdictTally()
     report.begin(ComparedPeriod(known.begin, known.end, is_by_id=is_by_id))
-    with ask(statements.records(key)) as rows:
-        records = (msgspec.convert(row, SideRecord) for row in rows)
-        for pair in pairs_of(records, statements.APART if is_by_id else APART_BY_CONTENT):
-            verdict = judge(pair, known, is_ignored)
-            tally.add(verdict)
-            report.add(verdict)
+    with contextlib.ExitStack() as stack:
+        same: Iterable[SameRequests] = ()
+        if is_by_id:
+            same = stack.enter_context(_same(ask, folder, known.account))
+            rows = stack.enter_context(ask(statements.REST, known.account))
+        else:
+            rows = stack.enter_context(ask(statements.records(statements.BY_CONTENT)))
+        apart = statements.APART if is_by_id else APART_BY_CONTENT
+        pairs = pairs_of(rows.decoded(SideRecord), apart)
+        compare(pairs, same, known, _ignoring(tuple(ignored)), tally, report)
     report.finish(tally)
     for note in notes_of(counts, forms):
         err.write(f"auditproxy: warning: {note}\n")
     if not tally.together["matched"] and not tally.together[DIFFERENT]:
         err.write("auditproxy: warning: no request is in both: are they of the same cluster?\n")
     return FAILED if tally.together[BYPASSED] or tally.together[DIFFERENT] else 0
+
+
+class SameRequests(msgspec.Struct, frozen=True, array_like=True):
+    """Requests of one user that both trails have and that do not differ."""
+
+    user: str
+    count: int
+    first: str
+    """The first of their keys."""
+
+
+def compare(
+    pairs: Iterable[Pair],
+    same: Iterable[SameRequests],
+    known: Known,
+    is_ignored: Callable[[str], bool],
+    tally: VerdictTally,
+    report: ReconcileReport,
+) -> None:
+    """Judge pairs, and count what is the same; both come by their keys, and users in that order."""
+    waiting = iter(same)
+    following = next(waiting, None)
+    for pair in pairs:
+        record = pair[0] or pair[1]
+        while following is not None and record is not None and following.first < record.key:
+            tally.add_matched(following.user, following.count)
+            following = next(waiting, None)
+        verdict = judge(pair, known, is_ignored)
+        tally.add(verdict)
+        report.add(verdict)
+    while following is not None:
+        tally.add_matched(following.user, following.count)
+        following = next(waiting, None)
+
+
+def _gathered(files: Sequence[StoredFile], folder: str, timeout: float) -> list[StoredFile]:
+    """Both trails in one file, without what is not compared: they are read once."""
+    place = _subfolder(folder)
+    question = Question(
+        tuple(files), folder, statements.GATHERED, (), _THREADS, _MOST, place, timeout
+    )
+    with asked(question) as rows:
+        list(rows)
+    return [StoredFile(os.path.join(place, SAVED), "", is_saved=True)]
+
+
+@contextlib.contextmanager
+def _same(ask: Any, folder: str, account: str | None) -> Iterator[Iterator[SameRequests]]:
+    """What is the same in both, by way of a file: there may be many users."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        with ask(statements.SAME, account) as rows:
+            for row in rows.decoded(SameRequests):
+                file.write(msgspec.json.encode(row) + b"\n")
+        file.seek(0)
+        yield (msgspec.json.decode(line, type=SameRequests) for line in file)
 
 
 def _known(ask: Any, *, is_by_id: bool) -> Known:
@@ -103,9 +162,11 @@ def _rows(ask: Any, statement: str) -> list[list[Any]]:
 
 @contextlib.contextmanager
 def _asked(
-    files: Sequence[StoredFile], folder: str, timeout: float, statement: str
+    files: Sequence[StoredFile], folder: str, timeout: float, statement: str, *parameters: Any
 ) -> Iterator[SqlRows]:
-    question = Question(tuple(files), folder, statement, (), _THREADS, _MOST, timeout=timeout)
+    question = Question(
+        tuple(files), folder, statement, parameters, _THREADS, _MOST, timeout=timeout
+    )
     with asked(question) as rows:
         yield rows
 

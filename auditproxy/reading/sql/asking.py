@@ -10,8 +10,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from typing import IO, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ MOST_ROWS = 1_000_000
 """Rows of one answer."""
 SAVED = "saved.parquet"
 """The file of rows that are not printed."""
+Row = TypeVar("Row")
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -63,11 +64,18 @@ class SqlRows:
         self.saved = 0
 
     def __iter__(self) -> Iterator[list[Any]]:
+        return self._each(_decoded)
+
+    def decoded(self, kind: type[Row]) -> Iterator[Row]:
+        """The same, each row as a struct that is like an array of its columns."""
+        return self._each(msgspec.json.Decoder(kind).decode)
+
+    def _each(self, decode: Callable[[bytes], Row]) -> Iterator[Row]:
         for line in self._lines:
-            value = _decoded(line)
-            if isinstance(value, list):
-                yield value
+            if line.startswith(b"[") and line.endswith(b"\n"):
+                yield decode(line)
                 continue
+            value = _decoded(line)
             if "error" in value:
                 raise SqlError(value["error"])
             self.cut = value["cut"]
