@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,12 @@ class Process:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii")
         after_name = fields.rpartition(")")[2].split()
         return (int(after_name[11]) + int(after_name[12])) / TICKS
+
+    @property
+    def cpu_time(self) -> float:
+        """The same by the process's own clock, to the nanosecond."""
+        # As clock_getcpuclockid makes it of a process id (Linux, posix-timers.h: CPUCLOCK_SCHED).
+        return time.clock_gettime(~self._process.pid << 3 | 2)
 
     def signal(self, number: int) -> None:
         """Send it a signal."""

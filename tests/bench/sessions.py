@@ -1,96 +1,98 @@
 """``python -m tests.bench.sessions``: what recording a session costs, against the same unrecorded.
 
-    keys     an interactive shell: CPU of the proxy for each key and its echo
-    bulk     the output of a large file on a terminal: MiB a second
-    many     500 sessions at once: memory of each beside the tunnel
-
-Two proxies run side by side, one with `record: InputOutput` and one that knows no sessions; each
-round measures both, and the ratio is the median of the rounds.
+Proxies run side by side, one that knows no sessions and others with `record: InputOutput`. Each round
+measures all of them, one after the other and in another order each time; a ratio is of two figures
+of one round, and what is printed is the median of the rounds, with the middle half of them.
 """
 
+import argparse
 import asyncio
+import contextlib
+import importlib.util
+import json
 import statistics
-import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from auditproxy.sessions.wire.frames import BINARY, frame
-from auditproxy.tunnel.protocols import websocket_accept
-from tests.bench.processes import Process, proxy
+from auditproxy.sessions.wire.frames import BINARY
+from tests.bench.figures import percentile
+from tests.bench.processes import Process
+from tests.bench.shells import BULK, KEY, MODES, SENT_BACK
 from tests.bench.small import client_context, connect
-from tests.fakes.waiting import pause
+from tests.fakes.spdy import Client
+from tests.fakes.waiting import pause, until
 from tests.fakes.websocket import masked
 
-ROUNDS = 5
-KEYS = 3000
-BULK = 48 << 20
-PIECE = b"\x01" + b"the quick brown fox jumps over the lazy dog 0123456789 \x1b[0m\r\n" * 512
+KEYS = 200
+"""Keys of a round; there are ten times as many rounds as of bulk, which take a second each."""
 SESSIONS = 500
-KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
-POLICY = """\
-apiVersion: auditproxy.io/v1alpha1
-kind: SessionRecordingPolicy
-rules: [{record: InputOutput}]
+FORWARDS, CONNECTIONS = 20, 512
+LIMIT = 256
+"""KiB of memory that a recorded session may take beside its tunnel."""
+
+WHAT = {
+    "keys": "an interactive shell: CPU of the proxy for each key and its echo",
+    "bulk": """a large file on a terminal (cat): MiB a second as the client gets it, and how much of it
+           is in the recording. recorded: onFailure is Allow, what comes too fast is left out
+           and noted; whole: it is Deny, output waits for the recorder, and all is recorded""",
+    "many": f"{SESSIONS} sessions at once, each with a command: memory of each",
+    "forward": f"""{FORWARDS} port-forwards at once, each of {CONNECTIONS} connections that stay open,
+           as many as are followed: memory of each""",
+}
+EPILOG = f"""\
+Each line has the medians of the rounds, and the median of recorded / unrecorded within a round, with the
+middle half of the rounds in brackets. What is asked for: less than 2 times the CPU, more than 0.5 of the
+speed, and at most {LIMIT} KiB beside the tunnel. Other work on the machine slows both sides: compare
+ratios, never figures of two runs. The event loop is what `auditproxy serve` takes: uvloop with the extra
+`fast`, as in the image, else asyncio.
+
+  python -m tests.bench.sessions                               all of it, two to four minutes
+  python -m tests.bench.sessions --only keys,bulk --rounds 31  on a machine that does other work too
+  python -m tests.bench.sessions --loop uvloop                 as in the image
 """
 
-
-async def shells() -> None:
-    """An upstream of shells: what is typed comes back; a client that types B gets BULK bytes."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(
-                b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                b"Sec-WebSocket-Accept: " + websocket_accept(KEY) + b"\r\n"
-                b"Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n" + frame(BINARY, b"\x01$ ")
-            )
-            while True:
-                head = await reader.readexactly(6)
-                content = await reader.readexactly(head[1] & 0x7F)
-                typed = bytes(a ^ b for a, b in zip(content, head[2:] * 8, strict=False))[1:]
-                if typed != b"B":
-                    writer.write(frame(BINARY, b"\x01" + typed))
-                    continue
-                output = frame(BINARY, PIECE)
-                for _ in range(BULK // len(PIECE)):
-                    writer.write(output)
-                    await writer.drain()
-                writer.write(frame(BINARY, b"\x01DONE"))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.get_running_loop().create_future()
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def recording(port: int, mode: str) -> None:
-    """A proxy in front of ``port`` that records every session, or none."""
+class Proxy(NamedTuple):
+    """A proxy that runs."""
+
+    process: Process
+    folder: Path
+
+    def ended(self) -> list[dict[str, int]]:
+        """The lines of bulk sessions that have ended."""
+        lines = (self.folder / "sessions.log").read_text(encoding="utf-8").splitlines()
+        found = (json.loads(line) for line in lines)
+        return [
+            one for one in found if one["type"] == "SessionEnded" and one["bytesOut"] > BULK // 2
+        ]
+
+
+@contextlib.asynccontextmanager
+async def proxies(upstream: Process, loop: str, modes: Iterable[str]) -> AsyncIterator[list[Proxy]]:
+    """Fresh proxies: what one measure took of the memory, the next does not find."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        flags: dict[str, Any] = {}
-        if mode == "recorded":
-            (folder / "recordings").mkdir()
-            (folder / "policy").write_text(POLICY, encoding="utf-8")
-            flags = {
-                "sessions_recording_config_file": str(folder / "policy"),
-                "sessions_recording_dir": str(folder / "recordings"),
-                "sessions_recording_max_session_size": 1 << 30,
-                "sessions_recording_max_total_size": 0,
-                "sessions_recording_min_free_space": 0,
-                "sessions_log_path": str(folder / "sessions.log"),
-            }
-        await proxy(port, "Metadata", folder=folder, **flags)
+        started: list[Proxy] = []
+        try:
+            for mode in modes:
+                folder = Path(name) / mode
+                folder.mkdir()
+                words = ("proxy", str(upstream.port), mode, loop, str(folder))
+                process = await Process.start(*words, module="tests.bench.shells")
+                started.append(Proxy(process, folder))
+            yield started
+        finally:
+            for each in started:
+                await each.process.stop()
 
 
-async def session(process: Process, tls: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def shell(proxy: Proxy) -> Stream:
     """A shell that has shown its prompt."""
-    reader, writer = await connect(process.port, tls)
+    reader, writer = await connect(proxy.process.port, client_context())
     target = "/api/v1/namespaces/d/pods/p/exec?command=sh&stdin=true&stdout=true&tty=true"
     writer.write(
         f"GET {target} HTTP/1.1\r\nHost: p\r\nAuthorization: Bearer t\r\nConnection: Upgrade\r\n"
@@ -102,22 +104,47 @@ async def session(process: Process, tls: Any) -> tuple[asyncio.StreamReader, asy
     return reader, writer
 
 
-async def keys(process: Process, tls: Any) -> float:
-    """Microseconds of CPU for a key and its echo."""
-    reader, writer = await session(process, tls)
-    cpu = process.cpu
-    for number in range(KEYS):
-        key = b"\r" if number % 40 == 39 else b"x"
-        writer.write(masked(BINARY, b"\x00" + key))
-        await reader.readuntil(b"\x01" + key)
-    used = process.cpu - cpu
-    writer.close()
-    return used / KEYS * 1e6
+async def forward(proxy: Proxy) -> Stream:
+    """A port-forward whose connections have all carried something, and are open."""
+    reader, writer = await connect(proxy.process.port, client_context())
+    writer.write(
+        b"POST /api/v1/namespaces/d/pods/p/portforward HTTP/1.1\r\nHost: p\r\n"
+        b"Authorization: Bearer t\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
+        b"X-Stream-Protocol-Version: portforward.k8s.io\r\nContent-Length: 0\r\n\r\n"
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    client = Client()
+    for number in range(CONNECTIONS):
+        headers = {"port": "8080", "requestid": str(number)}
+        first = 4 * number + 1
+        writer.write(client.open(first, {"streamtype": "error", **headers}, finished=True))
+        writer.write(client.open(first + 2, {"streamtype": "data", **headers}))
+        writer.write(client.data(first + 2, b"x" * 1000))
+        await reader.readuntil(b"y" * SENT_BACK)
+    return reader, writer
 
 
-async def bulk(process: Process, tls: Any) -> float:
+async def keys(proxies: Sequence[Proxy], rounds: int) -> list[list[float]]:
+    """Microseconds of CPU for a key and its echo, of each proxy, one for each round."""
+    streams = [await shell(proxy) for proxy in proxies]
+    found: list[list[float]] = [[] for _ in proxies]
+    before = [proxy.process.cpu_time for proxy in proxies]
+    for _ in range(rounds + 1):
+        for at, (reader, writer) in enumerate(streams):
+            for number in range(KEYS):
+                key = b"\r" if number % 40 == 39 else b"x"
+                writer.write(masked(BINARY, b"\x00" + key))
+                await reader.readuntil(b"\x01" + key)
+            # What the recorder does later is in the next round's.
+            now = proxies[at].process.cpu_time
+            found[at].append((now - before[at]) / KEYS * 1e6)
+            before[at] = now
+    return [figures[1:] for figures in found]
+
+
+async def bulk(proxy: Proxy) -> float:
     """MiB a second of output."""
-    reader, writer = await session(process, tls)
+    reader, writer = await shell(proxy)
     started = time.perf_counter()
     writer.write(masked(BINARY, b"\x00B"))
     tail = b""
@@ -128,53 +155,144 @@ async def bulk(process: Process, tls: Any) -> float:
     return BULK / seconds / (1 << 20)
 
 
-async def many(process: Process, tls: Any) -> float:
-    """KiB of memory of each of SESSIONS sessions, each with a screen of output and a command."""
-    before = process.memory
-    opened = [await session(process, tls) for _ in range(SESSIONS)]
-    for reader, writer in opened:
-        for key in b"ls -l\r":
-            writer.write(masked(BINARY, bytes((0, key))))
-            await reader.readuntil(bytes((1, key)))
+async def memory(proxy: Proxy, start: Callable[[Proxy], Awaitable[Stream]], count: int) -> float:
+    """KiB of memory of each of so many sessions."""
+    # What the first one of a process takes is no other's.
+    opened = [await start(proxy)]
     await pause(1)
-    grown = process.memory - before
+    before = proxy.process.memory
+    opened += [await start(proxy) for _ in range(count)]
+    await pause(1)
+    grown = proxy.process.memory - before
     for _, writer in opened:
         writer.transport.abort()
-    await pause(1)
-    return grown * 1024 / SESSIONS
+    return grown * 1024 / count
 
 
-async def main() -> None:
+async def with_a_command(proxy: Proxy) -> Stream:
+    """A shell with a command."""
+    reader, writer = await shell(proxy)
+    for key in b"ls -l\r":
+        writer.write(masked(BINARY, bytes((0, key))))
+        await reader.readuntil(bytes((1, key)))
+    return reader, writer
+
+
+async def interleaved(
+    measure: Callable[[Proxy], Awaitable[float]], proxies: Sequence[Proxy], rounds: int
+) -> list[list[float]]:
+    """The figures of each proxy, one for each round; the first of a round is another one each time."""
+    found: list[list[float]] = [[] for _ in proxies]
+    for number in range(rounds + 1):
+        for place in range(len(proxies)):
+            at = (number + place) % len(proxies)
+            figure = await measure(proxies[at])
+            if number:
+                # What is done for the first time is not counted.
+                found[at].append(figure)
+    return found
+
+
+def compared(unrecorded: Sequence[float], recorded: Sequence[float]) -> str:
+    """The median of the ratios within rounds, and the middle half of them."""
+    ratios = [two / one for one, two in zip(unrecorded, recorded, strict=True)]
+    low, high = percentile(ratios, 0.25), percentile(ratios, 0.75)
+    return f"{statistics.median(ratios):.2f} ({low:.2f} to {high:.2f})"
+
+
+async def speeds(upstream: Process, loop: str, rounds: int) -> None:
+    """Print the line of ``bulk``."""
+    async with proxies(upstream, loop, MODES) as started:
+        unrecorded, *others = await interleaved(bulk, started, rounds)
+        for mode, proxy, figures in zip(list(MODES)[1:], started[1:], others, strict=True):
+            await until(lambda: len(proxy.ended()) > rounds, "the session log has all")  # noqa: B023
+            sessions = proxy.ended()
+            missing = sum(one.get("missingBytes", 0) for one in sessions)
+            share = 1 - missing / sum(one["bytesOut"] for one in sessions)
+            print(
+                f"{loop:8} bulk     unrecorded {statistics.median(unrecorded):5.0f} MiB/s, "
+                f"{mode:8} {statistics.median(figures):5.0f} MiB/s, "
+                f"{compared(unrecorded, figures)}, {share:.0%} of it in the recording",
+                flush=True,
+            )
+
+
+async def costs(upstream: Process, loop: str, rounds: int) -> None:
+    """Print the line of ``keys``."""
+    async with proxies(upstream, loop, list(MODES)[:2]) as started:
+        unrecorded, recorded = await keys(started, 10 * rounds)
+    print(
+        f"{loop:8} keys     unrecorded {statistics.median(unrecorded):5.0f} us CPU a key, "
+        f"recorded {statistics.median(recorded):5.0f}, {compared(unrecorded, recorded)}",
+        flush=True,
+    )
+
+
+async def sizes(
+    upstream: Process, loop: str, name: str, start: Callable[[Proxy], Awaitable[Stream]], count: int
+) -> None:
+    """Print the line of ``many`` or ``forward``."""
+    async with proxies(upstream, loop, list(MODES)[:2]) as started:
+        unrecorded, recorded = [await memory(proxy, start, count) for proxy in started]
+    print(
+        f"{loop:8} {name:8} unrecorded {unrecorded:5.0f} KiB each, recorded {recorded:5.0f}, "
+        f"{recorded - unrecorded:.0f} beside the tunnel of at most {LIMIT}",
+        flush=True,
+    )
+
+
+async def main(names: Sequence[str], loops: Sequence[str], rounds: int) -> None:
     """Print a line for each figure."""
-    tls = client_context()
-    module = "tests.bench.sessions"
-    upstream = await Process.start("shells", module=module)
-    started = [
-        await Process.start("proxy", str(upstream.port), mode, module=module)
-        for mode in ("plain", "recorded")
-    ]
+    upstream = await Process.start("shells", module="tests.bench.shells")
     try:
-        for name, measure, unit in (("keys", keys, "us CPU a key"), ("bulk", bulk, "MiB/s")):
-            found: list[tuple[float, float]] = []
-            for _ in range(ROUNDS):
-                plain, recorded = [await measure(process, tls) for process in started]
-                found.append((plain, recorded))
-            plain, recorded = (statistics.median(side) for side in zip(*found, strict=True))
-            ratio = statistics.median(two / one for one, two in found)
-            print(f"{name:5} unrecorded {plain:6.0f}, recorded {recorded:6.0f} {unit}, {ratio:.2f}")
-        plain, recorded = [await many(process, tls) for process in started]
-        print(
-            f"many  {SESSIONS} sessions: unrecorded {plain:4.0f}, recorded {recorded:4.0f} KiB each"
-        )
+        for loop in loops:
+            if "keys" in names:
+                await costs(upstream, loop, rounds)
+            if "bulk" in names:
+                await speeds(upstream, loop, rounds)
+            if "many" in names:
+                await sizes(upstream, loop, "many", with_a_command, SESSIONS)
+            if "forward" in names:
+                await sizes(upstream, loop, "forward", forward, FORWARDS)
     finally:
-        for process in (*started, upstream):
-            await process.stop()
+        await upstream.stop()
+
+
+def measures(text: str) -> list[str]:
+    """Names of measures with commas between them."""
+    names = text.split(",")
+    if unknown := [name for name in names if name not in WHAT]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(WHAT)}")
+    return names
+
+
+def count(text: str) -> int:
+    """A number of rounds."""
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rounds, 1 or more")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's words."""
+    made = argparse.ArgumentParser(
+        prog="python -m tests.bench.sessions",
+        description="What recording a session costs, against the same session unrecorded:\n\n"
+        + "\n".join(f"  {name:8} {what}" for name, what in WHAT.items()),
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "--only", type=measures, default=list(WHAT), metavar="NAME,...", help="some of these"
+    )
+    made.add_argument("--rounds", type=count, default=15, help="of keys and bulk (15)")
+    has_uvloop = importlib.util.find_spec("uvloop") is not None
+    loops = ["asyncio", *(["uvloop"] if has_uvloop else [])]
+    made.add_argument("--loop", choices=loops, help="one event loop, not both")
+    made.set_defaults(loops=loops)
+    return made
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["shells"]:
-        asyncio.run(shells())
-    elif sys.argv[1:2] == ["proxy"]:
-        asyncio.run(recording(int(sys.argv[2]), sys.argv[3]))
-    else:
-        asyncio.run(main())
+    given = parser().parse_args()
+    asyncio.run(main(given.only, [given.loop] if given.loop else given.loops, given.rounds))

@@ -68,6 +68,6 @@ def test_an_open_connection_takes_little() -> None:
             forwards.take(0, PortCarried(connection, True, 1_000_000))
             forwards.take(0, PortCarried(connection, False, 1_000_000))
         gc.collect()
-        assert tracemalloc.get_traced_memory()[0] - before < 150 * MOST_OPEN
+        assert tracemalloc.get_traced_memory()[0] - before < 75 * MOST_OPEN
     finally:
         tracemalloc.stop()

@@ -6,9 +6,8 @@ headers no more than a digest, whatever a client puts into them.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import blake2b
-
-import msgspec
 
 from auditproxy.apis.session import (
     PortCarried,
@@ -17,6 +16,7 @@ from auditproxy.apis.session import (
     StreamEvent,
     Unreadable,
 )
+from auditproxy.sessions.numbered import IntegerRows, NumberedValues
 from auditproxy.sessions.wire.ports import port_number
 from auditproxy.sessions.wire.spdy import (
     SpdyFrames,
@@ -39,9 +39,7 @@ MOST_KEPT = 32
 """Of each of these, the last that are kept once the client's side cannot be read any further."""
 
 INCOMPLETE_TIMEOUT = 120.0
-"""Seconds until such a pair, or a stream without an answer, is forgotten.
-
-Clients and the kubelet's side wait 30."""
+"""Seconds until such a pair, or a stream without an answer, is forgotten; both sides wait 30."""
 
 MAXIMUM_ERROR = 4096
 """Bytes of the text of an error stream."""
@@ -54,51 +52,38 @@ _DIGEST_SIZE = 12
 
 _DATA, _ERROR = "data", "error"
 
-
+_NUMBER, _, _, _STATE, _WIDTH = range(5)
+"""What is kept of an open connection: its number, the streams of data and error, its state."""
 _SENT, _DATA_OVER, _ERROR_OVER = 1, 2, 4
-"""What is known of the streams of a connection: the client has finished its data; the server has
-ended one of them, or either side has reset it."""
+"""Its state: the client has finished its data; a stream was ended by the server, or reset."""
 
 
-class _Connection(msgspec.Struct, gc=False):
-    """A connection that is open, by the numbers of its streams; there may be hundreds."""
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """One stream that is not of a connection yet; ``early`` counts what came on it.
+
+    ``sent``: the client has finished it; ``over``: the server has ended it, or it was reset.
+    """
 
     number: int
-    data: int
-    error: int
-    state: int
-    text: bytes
+    kind: str
+    port: int
+    request: bytes
+    begun: float
+    sent: bool
+    over: bool = False
+    early: int = 0
+    pair: "_Pair | None" = None
 
 
+@dataclass(slots=True, eq=False)
 class _Pair:
     """Streams of one request, until both are there and are a connection."""
 
-    __slots__ = ("begun", "data", "error", "text")
-
-    def __init__(self, begun: float) -> None:
-        self.begun = begun
-        self.data: _Stream | None = None
-        self.error: _Stream | None = None
-        self.text = b""
-
-
-class _Stream:
-    """One stream that is not of a connection yet; ``early`` counts what came on it."""
-
-    __slots__ = ("begun", "early", "kind", "number", "over", "pair", "port", "request", "sent")
-
-    def __init__(self, number: int, kind: str, port: int, request: bytes, begun: float) -> None:
-        self.number = number
-        self.begun = begun
-        self.kind = kind
-        self.port = port
-        self.request = request
-        self.pair: _Pair | None = None
-        self.early = 0
-        self.sent = False
-        """Whether the client has finished it."""
-        self.over = False
-        """Whether the server has ended it, or either side has reset it."""
+    begun: float
+    data: _Stream | None = None
+    error: _Stream | None = None
+    text: bytes = b""
 
 
 class ForwardReader:
@@ -111,11 +96,16 @@ class ForwardReader:
         self._clock = clock or (lambda: 0.0)
         self._client = SpdyFrames(clock)
         self._server = SpdyFrames(clock)
-        self._streams: dict[int, _Stream | _Connection] = {}
-        """Those that carry something still, or what they are of."""
+        self._streams: dict[int, _Stream] = {}
+        """Those that are of no connection yet."""
         self._unanswered: dict[int, _Stream] = {}
         """Those of ``_streams`` that the server has not taken, in their order."""
         self._pending: dict[bytes, _Pair] = {}
+        self._connections = IntegerRows(_WIDTH)
+        self._connected = NumberedValues()
+        """Where the connections of the other streams that are open are."""
+        self._texts: dict[int, bytes] = {}
+        """Those of errors, by the place of their connection."""
         self._has_forgotten = False
         self._text_size = 0
         self._opened = 0
@@ -132,13 +122,11 @@ class ForwardReader:
                 self._sent(frame, events)
             elif isinstance(frame, StreamOpened):
                 self._forget_incomplete()
-                if len(self._streams) >= MAXIMUM_FORWARDED_STREAMS:
-                    reason = f"more than {MAXIMUM_FORWARDED_STREAMS} streams are open"
-                    self._lose(reason, events)
+                if len(self._streams) + len(self._connected) >= MAXIMUM_FORWARDED_STREAMS:
+                    self._lose(f"more than {MAXIMUM_FORWARDED_STREAMS} streams are open", events)
                     break
                 if len(self._unanswered) >= MAXIMUM_INCOMPLETE:
-                    reason = f"more than {MAXIMUM_INCOMPLETE} streams have no answer"
-                    self._lose(reason, events)
+                    self._lose(f"more than {MAXIMUM_INCOMPLETE} streams have no answer", events)
                     break
                 self._open(frame)
             elif isinstance(frame, StreamReset):
@@ -170,9 +158,11 @@ class ForwardReader:
     def end(self) -> list[StreamEvent]:
         """Close the connections that are open still, in the order in which they were opened."""
         events: list[StreamEvent] = []
-        opened = {one.number: one for one in self._streams.values() if isinstance(one, _Connection)}
-        for number in sorted(opened):
-            self._report_closed(opened[number], events)
+        numbers = self._connections.numbers
+        places = set(self._connected.values())
+        for place in sorted(places, key=lambda one: numbers[one * _WIDTH + _NUMBER]):
+            self._report_closed(place, events)
+        self._connected = NumberedValues()
         self._streams.clear()
         self._unanswered.clear()
         self._pending.clear()
@@ -243,15 +233,15 @@ class ForwardReader:
         digest = blake2b(request.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_SIZE)
         # The words of this module: those of the headers are strings of their own.
         kind = _ERROR if kind == _ERROR else _DATA
-        stream = _Stream(number, kind, port, digest.digest(), self._tick())
-        stream.sent = frame.finished
+        stream = _Stream(number, kind, port, digest.digest(), self._tick(), frame.finished)
         self._streams[number] = self._unanswered[number] = stream
 
     def _pair(self, number: int, events: list[StreamEvent]) -> None:
         """The server has taken a stream: the second of a pair opens its connection."""
         stream = self._unanswered.pop(number, None)
         if stream is None:
-            if self._has_forgotten and number not in self._streams:
+            is_known = number in self._streams or self._connected.get(number) >= 0
+            if self._has_forgotten and not is_known:
                 # The client can hold the answer up; what it opened so is not known.
                 self._lose("a stream was taken after it was given up", events)
             return
@@ -259,9 +249,8 @@ class ForwardReader:
         if pending is None:
             if len(self._pending) >= MAXIMUM_INCOMPLETE:
                 del self._streams[number]
-                self._lose(
-                    f"more than {MAXIMUM_INCOMPLETE} pairs of streams are incomplete", events
-                )
+                reason = f"more than {MAXIMUM_INCOMPLETE} pairs of streams are incomplete"
+                self._lose(reason, events)
                 return
             pending = self._pending[stream.request] = _Pair(self._tick())
         if getattr(pending, stream.kind) is not None:
@@ -270,79 +259,92 @@ class ForwardReader:
             return
         setattr(pending, stream.kind, stream)
         stream.pair = pending
-        if pending.data is not None and pending.error is not None:
-            del self._pending[stream.request]
-            self._connect(pending.data, pending.error, pending.text, events)
+        self._connect(pending, events)
 
-    def _connect(
-        self, data: _Stream, error: _Stream, text: bytes, events: list[StreamEvent]
-    ) -> None:
-        """Both streams of a pair are there."""
+    def _connect(self, pair: _Pair, events: list[StreamEvent]) -> None:
+        """Open the connection of a pair, if both streams are there."""
+        data, error = pair.data, pair.error
+        if data is None or error is None:
+            return
+        del self._pending[data.request]
+        data.pair = error.pair = None
         state = _SENT if data.sent else 0
         state |= (_DATA_OVER if data.over else 0) | (_ERROR_OVER if error.over else 0)
-        connection = _Connection(self._opened, data.number, error.number, state, text)
-        self._opened += 1
+        opened, self._opened = self._opened, self._opened + 1
+        place = self._connections.add(opened, data.number, error.number, state)
+        if pair.text:
+            self._texts[place] = pair.text
         for number in (data.number, error.number):
-            if number in self._streams:
-                self._streams[number] = connection
-        events.append(PortOpened(connection.number, data.port))
+            if self._streams.pop(number, None) is not None:
+                self._connected.add(number, place)
+        events.append(PortOpened(opened, data.port))
         if data.early and not self._client_lost:
-            events.append(PortCarried(connection.number, True, data.early))
-        self._close_if_over(connection, events)
+            events.append(PortCarried(opened, True, data.early))
+        self._close_if_over(place, events)
 
     def _sent(self, frame: StreamData, events: list[StreamEvent]) -> None:
-        of = self._streams.get(frame.stream)
-        if isinstance(of, _Connection):
-            if frame.stream != of.data or of.state & (_SENT | _DATA_OVER):
+        place = self._connected.get(frame.stream)
+        if place >= 0:
+            number, data, _, state = self._connections.row(place)
+            if frame.stream != data or state & (_SENT | _DATA_OVER):
                 return
             if frame.finished:
-                of.state |= _SENT
+                self._connections.numbers[place * _WIDTH + _STATE] |= _SENT
             if frame.data:
-                events.append(PortCarried(of.number, True, len(frame.data)))
-        elif of is not None and of.kind == _DATA and not of.sent:
-            of.sent = frame.finished
-            of.early += len(frame.data)
+                events.append(PortCarried(number, True, len(frame.data)))
+            return
+        stream = self._streams.get(frame.stream)
+        if stream is not None and stream.kind == _DATA and not stream.sent:
+            stream.sent = frame.finished
+            stream.early += len(frame.data)
 
     def _received(self, frame: StreamData, events: list[StreamEvent]) -> None:
-        of = self._streams.get(frame.stream)
-        if isinstance(of, _Connection):
-            if frame.stream == of.error:
-                of.text += self._kept(of.text, frame.data)
+        place = self._connected.get(frame.stream)
+        if place >= 0:
+            number, _, error, _ = self._connections.row(place)
+            if frame.stream == error:
+                text = self._texts.get(place, b"")
+                self._texts[place] = text + self._kept(text, frame.data)
             elif frame.data:
-                events.append(PortCarried(of.number, False, len(frame.data)))
-        elif of is None or of.pair is None:
-            return
-        elif of.kind == _ERROR:
-            of.pair.text += self._kept(of.pair.text, frame.data)
+                events.append(PortCarried(number, False, len(frame.data)))
+        else:
+            stream = self._streams.get(frame.stream)
+            if stream is None or stream.pair is None:
+                return
+            if stream.kind == _ERROR:
+                stream.pair.text += self._kept(stream.pair.text, frame.data)
         if frame.finished:
             self._over(frame.stream, events)
 
     def _kept(self, text: bytes, more: bytes) -> bytes:
         """What is kept of more of the text of an error."""
-        room = min(MAXIMUM_ERROR - len(text), MAXIMUM_ERRORS - self._text_size)
-        kept = more[:room]
+        kept = more[: min(MAXIMUM_ERROR - len(text), MAXIMUM_ERRORS - self._text_size)]
         self._text_size += len(kept)
         return kept
 
     def _over(self, number: int, events: list[StreamEvent]) -> None:
-        of = self._streams.get(number)
-        if isinstance(of, _Connection):
-            of.state |= _DATA_OVER if number == of.data else _ERROR_OVER
-            self._close_if_over(of, events)
-        elif of is not None:
+        place = self._connected.get(number)
+        if place >= 0:
+            _, data, _, state = self._connections.row(place)
+            state |= _DATA_OVER if number == data else _ERROR_OVER
+            self._connections.numbers[place * _WIDTH + _STATE] = state
+            self._close_if_over(place, events)
+        elif number in self._streams:
             # Refused, given up before it was taken, or half of a pair: the server waits for the
             # other half, and then connects.
-            of.over = True
+            self._streams[number].over = True
             self._forget(number)
 
-    def _close_if_over(self, connection: _Connection, events: list[StreamEvent]) -> None:
+    def _close_if_over(self, place: int, events: list[StreamEvent]) -> None:
+        _, data, error, state = self._connections.row(place)
         over = _DATA_OVER | _ERROR_OVER
-        if connection.state & over == over:
-            self._report_closed(connection, events)
-            for number in (connection.data, connection.error):
-                self._streams.pop(number, None)
+        if state & over == over:
+            self._report_closed(place, events)
+            self._connected.pop(data)
+            self._connected.pop(error)
 
-    def _report_closed(self, connection: _Connection, events: list[StreamEvent]) -> None:
-        self._text_size -= len(connection.text)
-        text = connection.text.decode("utf-8", "replace")
-        events.append(PortClosed(connection.number, text))
+    def _report_closed(self, place: int, events: list[StreamEvent]) -> None:
+        text = self._texts.pop(place, b"")
+        self._text_size -= len(text)
+        number = self._connections.pop(place)[_NUMBER]
+        events.append(PortClosed(number, text.decode("utf-8", "replace")))
