@@ -61,7 +61,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.terminal
 	$(BIN)/python -m tests.bench.alerts
 	$(BIN)/python -m tests.bench.workers
-	$(BIN)/python -m tests.bench.backends
+	$(BIN)/python -m tests.bench.backends --rounds 3
 
 chaos: $(VENV)/.installed
 	$(BIN)/python -m tests.chaos --all --rounds $(or $(ROUNDS),1000) --seed $(or $(SEED),1)

@@ -5,8 +5,9 @@ What a request itself costs is measured by ``python -m tests.bench``.
 
 import asyncio
 import ssl
-import statistics
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tests.bench.processes import Process
 
@@ -44,10 +45,17 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, messag
     return time.perf_counter() - started
 
 
-async def small_requests(
-    process: Process, tls: ssl.SSLContext | None, connections: int
-) -> tuple[float, float, float]:
-    """Requests per second, CPU microseconds of the process per request, median milliseconds."""
+@dataclass(frozen=True)
+class Sample:
+    """Requests of one measurement: seconds of each and of all, CPU microseconds of each."""
+
+    times: Sequence[float]
+    seconds: float
+    cpu: float
+
+
+async def small_sample(process: Process, tls: ssl.SSLContext | None, connections: int) -> Sample:
+    """``REQUESTS`` over so many connections; the CPU is that of the process."""
     share = REQUESTS // connections
     took: list[float] = []
     message = request("/api/v1/namespaces/d/configmaps/a")
@@ -60,5 +68,4 @@ async def small_requests(
     cpu, started = process.cpu, time.perf_counter()
     await asyncio.gather(*(one() for _ in range(connections)))
     seconds = time.perf_counter() - started
-    count = share * connections
-    return count / seconds, (process.cpu - cpu) / count * 1e6, statistics.median(took) * 1000
+    return Sample(took, seconds, (process.cpu - cpu) / len(took) * 1e6)
