@@ -1,6 +1,7 @@
 """A client that sends recorded requests as bytes and reads answers without interpreting them."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.conformance.corpus import Exchange
@@ -70,8 +71,13 @@ def _request(exchange: Exchange) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape") + body
 
 
-async def read_answer(reader: asyncio.StreamReader, method: str) -> Answer:
-    """Read one final answer; chunking is removed, everything else is as it came."""
+async def read_answer(
+    reader: asyncio.StreamReader, method: str, heard: Callable[[], None] | None = None
+) -> Answer:
+    """Read one final answer; chunking is removed, everything else is as it came.
+
+    ``heard`` is called when its head has come.
+    """
     while True:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         status_line, *lines = head.split("\r\n")[:-2]
@@ -79,6 +85,8 @@ async def read_answer(reader: asyncio.StreamReader, method: str) -> Answer:
         answer = Answer(int(status_line.split(" ")[1]), headers)
         if answer.status >= 200 or answer.status == 101:
             break
+    if heard is not None:
+        heard()
     if method == "HEAD" or answer.status in (101, 204, 304):
         return answer
     try:

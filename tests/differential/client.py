@@ -25,7 +25,7 @@ class Request:
     user: str = ""
     chunked: bool = False
     quiet: float = 0.0
-    """Seconds after which a client that only listens hangs up; 0 reads to the end."""
+    """Seconds after the answer's head in which a client listens before it hangs up; 0: to the end."""
     own_connection: bool = False
     refused: bool = False
     """Whether the proxy must refuse it by itself, so that it goes to the server directly too."""
@@ -142,9 +142,15 @@ class Client:
         writer.write(self._bytes(request))
         if not request.quiet:
             return await read_answer(reader, request.method)
+        now = asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout(request.quiet):
-                return await read_answer(reader, request.method)
+            # From the head on: a busy server may not even have read the request before.
+            async with asyncio.timeout(None) as listening:
+                return await read_answer(
+                    reader,
+                    request.method,
+                    lambda: listening.reschedule(now() + request.quiet),
+                )
         except TimeoutError:
             return Answer(0, complete=False)
 

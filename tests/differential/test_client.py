@@ -84,3 +84,13 @@ async def test_hanging_up(tmp_path: Path) -> None:
         await client.close()
     assert answer is not None
     assert not answer.complete
+
+
+async def test_hanging_up_begins_with_the_head(tmp_path: Path) -> None:
+    """However soon it goes, it hears what the server answers: a busy one may be slow to begin."""
+    async with serving(tmp_path, OK) as (endpoint, _):
+        client = Client(endpoint)
+        answer = await client.send(Request("GET", "/", quiet=1e-9, own_connection=True))
+        await client.close()
+    assert answer is not None
+    assert (answer.status, answer.complete) == (200, True)

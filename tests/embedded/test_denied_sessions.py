@@ -17,6 +17,7 @@ from auditproxy.sessions import rules
 from auditproxy.sessions.castnotes import StoppedNote
 from auditproxy.tunnel.protocols import websocket_accept
 from tests.fakes.followed import FollowedStage, followed
+from tests.fakes.smalldisk import small_disk
 from tests.kubectl import kubectl_binaries, minor_version
 
 BINARIES = kubectl_binaries()
@@ -126,18 +127,32 @@ async def test_protocol_that_cannot_be_read(tmp_path: Path, binary: Path) -> Non
 PROTOCOLS = pytest.mark.parametrize("over_spdy", [False, True], ids=["websocket", "spdy"])
 
 
+CONTENT = b"0123456789abcdef" * 10_000
+
+
 @PROTOCOLS
 async def test_recording_that_becomes_too_large(tmp_path: Path, over_spdy: bool) -> None:
     """Deny ends the session and says why; Allow lets it go on unrecorded."""
-    content = b"0123456789abcdef" * 10_000
-    options: dict[str, Any] = {
-        "over_spdy": over_spdy,
-        "recording_max_session_size": 64 * 1024,
-    }
-    async with followed(tmp_path, BINARIES[0], rule=DENY, **options) as stage:
+    options = {"over_spdy": over_spdy, "recording_max_session_size": 64 * 1024}
+    await denied("Cut", tmp_path / "deny", **options)
+    await allowed("Cut", tmp_path / "allow", **options)
+
+
+@PROTOCOLS
+async def test_disk_that_becomes_full(tmp_path: Path, over_spdy: bool) -> None:
+    """The same where the disk has no space left in the middle of the session."""
+    for number, check in enumerate((denied, allowed)):
+        with small_disk(tmp_path / f"disk-{number}", 64) as disk:
+            options = {"recording_dir": str(disk), "recording_min_free_space": 0}
+            await check("Failed", tmp_path / str(number), over_spdy=over_spdy, **options)
+
+
+async def denied(state: str, folder: Path, **options: Any) -> None:
+    """A session that must be recorded, and more of it than there is room for."""
+    async with followed(folder, BINARIES[0], rule=DENY, **options) as stage:
         process = await stage.start("exec", "-i", "hello", "--", "cat")
         assert process.stdin is not None
-        process.stdin.write(content)
+        process.stdin.write(CONTENT)
         assert process.stdout is not None
         assert process.stderr is not None
         async with asyncio.timeout(20):
@@ -148,16 +163,20 @@ async def test_recording_that_becomes_too_large(tmp_path: Path, over_spdy: bool)
             await process.stdin.wait_closed()
         assert b"auditproxy ended this session: it cannot be recorded any further: " in err
         (session,) = await stage.sessions()
-        assert session.annotations["recording"].endswith(" (Cut)")
+        assert session.annotations["recording"].endswith(f" ({state})")
         assert "cannot be recorded any further" in session.annotations["reason"]
         (stopped,) = session.of_type("RecordingStopped")
         assert stopped["reason"]
-    async with followed(tmp_path / "allow", BINARIES[0], **options) as stage:
-        code, out, _ = await stage.kubectl("exec -i hello -- cat", text=content)
-        assert (code, out) == (0, content)
+
+
+async def allowed(state: str, folder: Path, **options: Any) -> None:
+    """A session that may go on unrecorded, and more of it than there is room for."""
+    async with followed(folder, BINARIES[0], **options) as stage:
+        code, out, _ = await stage.kubectl("exec -i hello -- cat", text=CONTENT)
+        assert (code, out) == (0, CONTENT)
         (session,) = await stage.sessions()
-        assert session.end["recording"]["state"] == "Cut"
-        assert session.end["bytesOut"] == len(content)
+        assert session.end["recording"]["state"] == state
+        assert session.end["bytesOut"] == len(CONTENT)
         assert session.cast is not None
         assert any(isinstance(note, StoppedNote) for note in session.cast.notes())
 

@@ -4,7 +4,6 @@ import hashlib
 import os
 import resource
 import stat
-import subprocess
 import tarfile
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from auditproxy.sessions.castnotes import (
     StoppedNote,
 )
 from tests.fakes.recorded import Stores, a_session, read_recording
+from tests.fakes.smalldisk import small_disk
 
 OUT, IN = Channel.STDOUT, Channel.STDIN
 
@@ -162,16 +162,7 @@ def test_bytes_of_a_port_forward(stores: Stores) -> None:
 
 def test_full_disk(tmp_path: Path) -> None:
     """No space left in the middle of a line: whole lines stay, nothing is raised."""
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(mount)],
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip("cannot mount a file system")
-    try:
+    with small_disk(tmp_path / "disk", 256) as mount:
         stores = Stores(mount / "recordings")
         store = stores.new()
         recording = store.open(a_session(), Record.OUTPUT, moment=0)
@@ -188,8 +179,6 @@ def test_full_disk(tmp_path: Path) -> None:
         assert len(read_recording(reference.path).data(OUT)) > 100_000
         with pytest.raises(RecordingRefused, match="the disk is nearly full"):
             stores.new().open(a_session(id="2"), Record.OUTPUT, moment=0)
-    finally:
-        subprocess.run(["umount", "-l", str(mount)], check=True)
 
 
 def test_a_cut_is_marked_at_once(stores: Stores) -> None:
