@@ -77,10 +77,18 @@ class Signing:
     """Has checkpoints made, one after the other; ``disk`` syncs the log before each.
 
     It is used by the thread that writes the log. ``signed`` is the end that a checkpoint has, None
-    before the first.
+    before the first. ``ends_file`` says that the beginning is behind the last line of a file that
+    was renamed since: nobody was there to sign that.
     """
 
-    def __init__(self, checkpoints: Checkpoints, beginning: Beginning, disk: Disk) -> None:
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        beginning: Beginning,
+        disk: Disk,
+        *,
+        ends_file: bool = False,
+    ) -> None:
         self._checkpoints = checkpoints
         self._disk = disk
         self._thread = OrderedThread("audit-checkpoints")
@@ -88,11 +96,14 @@ class Signing:
         self._doubt = ""
         self.signed: ChainEnd | None = None
         self._beginning = beginning
+        self._ends_file = ends_file
 
     def begin(self, descriptor: int) -> None:
         """Sign the beginning, at once; ``descriptor`` is as for ``ask``."""
         begun = self._beginning
         self._make(begun.end, begun.reason, descriptor, begun.message, begun.after)
+        if self._ends_file and begun.end.number:
+            self._make(begun.end, "Rotated", SYNCED)
 
     def ask(self, end: ChainEnd, reason: Reason, descriptor: int) -> None:
         """Have an end signed, once the disk has the file of its line.
