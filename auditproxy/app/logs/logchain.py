@@ -180,7 +180,17 @@ def _open_checkpoints(
     )
     last = _checkpoint_of(last_line([file.path, *older_files(file.path)]))
     sequence = last.sequence if last else 0
-    return Checkpoints(file, parts.key, sequence, _now, told, parts.anchor), last
+    made = Checkpoints(
+        file,
+        parts.key,
+        sequence,
+        _now,
+        told,
+        parts.anchor,
+        log=path.name,
+        instance=os.uname().nodename,
+    )
+    return made, last
 
 
 def _checkpoint_of(line: bytes) -> Checkpoint | None:

@@ -40,7 +40,7 @@ class Checkpoints:
     """Signs checkpoints, numbers them, and writes each to its file and to the anchor.
 
     ``now`` gives the time in RFC 3339; ``report`` takes why one was not written, or an empty
-    text.
+    text. ``log`` and ``instance`` are said in each.
     """
 
     file: DurableFile
@@ -49,6 +49,8 @@ class Checkpoints:
     now: Callable[[], str]
     report: Callable[[str], None]
     anchor: Callable[[bytes], None] | None = None
+    log: str = ""
+    instance: str = ""
 
     def sign(self, end: ChainEnd, reason: Reason, *, message: str = "", after: str = "") -> bool:
         """Write a checkpoint; false for one that cannot be written, which holds up no event."""
@@ -60,6 +62,8 @@ class Checkpoints:
             reason=reason,
             message=message,
             after=after,
+            log=self.log,
+            instance=self.instance,
         )
         try:
             self.file.commit((line,))
@@ -78,7 +82,7 @@ class Signing:
 
     It is used by the thread that writes the log. ``signed`` is the end that a checkpoint has, None
     before the first. ``ends_file`` says that the beginning is behind the last line of a file that
-    was renamed since: nobody was there to sign that.
+    was renamed since: no process was there to sign that.
     """
 
     def __init__(

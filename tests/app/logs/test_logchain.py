@@ -227,6 +227,16 @@ async def test_what_a_kill_has_left_is_synced(
     await again.close()
 
 
+async def test_whose_log_it_is(tmp_path: Path) -> None:
+    """Checkpoints name their log and the host, and verification says so of the chain."""
+    started = Started(tmp_path)
+    await started.write(1)
+    await started.close()
+    (checkpoints,) = lines_of(tmp_path, ".checkpoints")
+    (covered,) = verified(lines_of(tmp_path, ".log"), checkpoints).covered
+    assert covered.origins == (f"{os.uname().nodename}/audit.log",)
+
+
 async def test_an_end_that_was_cut(tmp_path: Path) -> None:
     """A new chain, which says so to operators and in its first checkpoint; verify says the rest."""
     started = Started(tmp_path)
