@@ -101,7 +101,8 @@ class Chaos:
         if self._random.random() < 0.3:
             await pause(self._random.uniform(0.02, self.longest / 2))
             self._move_away(proxy)
-        await pause(self._random.uniform(0.02, self.longest))
+        # Now and then at once: a file was renamed, and none is opened again.
+        await pause(max(0.0, self._random.uniform(-0.2, self.longest)))
         await proxies.kill()
         await asyncio.gather(*clients)
 

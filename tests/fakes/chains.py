@@ -66,6 +66,8 @@ class ChainedLog:
                 time=TIME,
                 reason=reason,
                 after=after,
+                log="audit.log",
+                instance="proxy-0",
             )
         )
 

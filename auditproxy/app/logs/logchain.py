@@ -6,6 +6,7 @@ LOG.checkpoints --last checkpoint---^
 
 import asyncio
 import datetime
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -115,7 +116,7 @@ class ChainOpening:
 
     def _begin(self, path: Path) -> tuple[ChainEnd, Signing | None]:
         try:
-            line = last_line([path, *older_files(path)])
+            line, is_older = _stored_end(path, self._parts.disk)
             checkpoints, last = _open_checkpoints(path, self._parts, self._report)
         except (OSError, EOFError) as error:
             raise _unreadable(path, error) from None
@@ -124,11 +125,30 @@ class ChainOpening:
             self._parts.broke()
         if begun.message:
             self._tell(f"{path} begins a new chain: {begun.message}")
-        signing = None if checkpoints is None else Signing(checkpoints, begun, self._parts.disk)
-        return begun.end, signing
+        if checkpoints is None:
+            return begun.end, None
+        return begun.end, Signing(checkpoints, begun, self._parts.disk, ends_file=is_older)
 
     def _tell(self, text: str) -> None:
         self._report(OperatorLine(f"{_FLAG}: {text}", flag=_FLAG))
+
+
+def _stored_end(path: Path, disk: Disk) -> tuple[bytes, bool]:
+    """The last line of a log, which the disk has then, and whether an older file has it.
+
+    A process that was killed may not have synced it, and it is about to be signed. Raises OSError
+    and EOFError.
+    """
+    for file in (path, *older_files(path)):
+        line = last_line([file])
+        if line:
+            descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                disk.sync(descriptor)
+            finally:
+                os.close(descriptor)
+            return line, file != path
+    return b"", False
 
 
 def _unreadable(path: Path, error: Exception) -> LogFileError:
@@ -160,7 +180,17 @@ def _open_checkpoints(
     )
     last = _checkpoint_of(last_line([file.path, *older_files(file.path)]))
     sequence = last.sequence if last else 0
-    return Checkpoints(file, parts.key, sequence, _now, told, parts.anchor), last
+    made = Checkpoints(
+        file,
+        parts.key,
+        sequence,
+        _now,
+        told,
+        parts.anchor,
+        log=path.name,
+        instance=os.uname().nodename,
+    )
+    return made, last
 
 
 def _checkpoint_of(line: bytes) -> Checkpoint | None:

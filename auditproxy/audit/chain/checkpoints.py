@@ -1,7 +1,8 @@
 """Checkpoints: signed statements of how far a chain had got, one JSON object per line.
 
     {"kind":"Checkpoint","apiVersion":...,"sequence":7,"chain":"ID","number":4711,"digest":...,
-        "time":...,"reason":"Interval","key":...,"signature":"BASE64"}
+        "time":...,"reason":"Interval","log":"audit.log","instance":"HOST","key":...,
+        "signature":"BASE64"}
 
 The signature covers the line's bytes before it: all but the last SIGNED_TAIL. Sequences have no
 gaps within a file of checkpoints.
@@ -54,7 +55,8 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     """That the line with this number had this digest at this time; 0 is before the first line.
 
     ``after`` is the end of the chain that the log had when this one began, ``message`` says why it
-    was not continued. ``key`` names the public key.
+    was not continued. ``key`` names the public key. ``log`` is the file name of the log and
+    ``instance`` the host that wrote it, "" in checkpoints of versions that did not say it.
     """
 
     kind: Literal["Checkpoint"]
@@ -68,7 +70,14 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     message: str = ""
     after: str = ""
     """CHAIN/NUMBER."""
+    log: str = ""
+    instance: str = ""
     key: str
+
+    @property
+    def origin(self) -> str:
+        """INSTANCE/LOG, "" where it does not say it."""
+        return f"{self.instance}/{self.log}" if self.log else ""
 
 
 class SignedCheckpoint(msgspec.Struct, frozen=True):
@@ -88,6 +97,8 @@ def checkpoint_line(
     reason: Reason,
     message: str = "",
     after: str = "",
+    log: str = "",
+    instance: str = "",
 ) -> bytes:
     """Return a signed checkpoint of a chain's end, with its newline; ``time`` is RFC 3339."""
     checkpoint = Checkpoint(
@@ -101,6 +112,8 @@ def checkpoint_line(
         reason=reason,
         message=message,
         after=after,
+        log=log,
+        instance=instance,
         key=key.name,
     )
     covered = encode(checkpoint)[:-1] + _SIGNATURE

@@ -17,6 +17,9 @@ MAXIMUM_CHECKPOINTS = 2_000_000
 
 MAXIMUM_FINDINGS = 1000
 
+MAXIMUM_ORIGINS = 20
+"""Instances of one chain that are remembered."""
+
 MAXIMUM_NOTES = 20
 """Notes about checkpoints; further ones are counted."""
 
@@ -44,6 +47,8 @@ class Evidence:
     """Chains whose beginning was signed."""
     ended: dict[str, int] = field(default_factory=dict)
     """The number at which a chain was found when the next one began."""
+    origins: dict[str, list[str]] = field(default_factory=dict)
+    """Which logs, of which instances, the checkpoints of a chain name: INSTANCE/LOG."""
     findings: list[ChainFinding] = field(default_factory=list)
     latest: tuple[str, int] = ("", 0)
     """Chain and line of the last checkpoint."""
@@ -144,6 +149,13 @@ class Evidence:
         if self.count >= MAXIMUM_CHECKPOINTS:
             return
         self.count += 1
+        origins = self.origins.setdefault(chain, [])
+        if (
+            checkpoint.origin
+            and checkpoint.origin not in origins
+            and len(origins) < MAXIMUM_ORIGINS
+        ):
+            origins.append(checkpoint.origin)
         known = self.signed.setdefault(chain, {})
         other = known.get(number)
         if other is not None and other.digest != checkpoint.digest:

@@ -34,6 +34,8 @@ class Covered:
     """The last line that a checkpoint confirms; 0 where none does."""
     time: str
     """That checkpoint's."""
+    origins: tuple[str, ...] = ()
+    """What the chain's checkpoints say that it is of: INSTANCE/LOG, in their order."""
 
     @property
     def unsigned(self) -> int:
@@ -342,5 +344,6 @@ class _Reading:
             signed = self._pieces.confirmed.get(chain, 0)
             known = self._evidence.signed.get(chain, {})
             time = known[signed].time if signed in known else ""
-            covered.append(Covered(chain, first, last, signed, time))
+            origins = tuple(self._evidence.origins.get(chain, ()))
+            covered.append(Covered(chain, first, last, signed, time, origins))
         return covered

@@ -40,7 +40,7 @@ class Checkpoints:
     """Signs checkpoints, numbers them, and writes each to its file and to the anchor.
 
     ``now`` gives the time in RFC 3339; ``report`` takes why one was not written, or an empty
-    text.
+    text. ``log`` and ``instance`` are said in each.
     """
 
     file: DurableFile
@@ -49,6 +49,8 @@ class Checkpoints:
     now: Callable[[], str]
     report: Callable[[str], None]
     anchor: Callable[[bytes], None] | None = None
+    log: str = ""
+    instance: str = ""
 
     def sign(self, end: ChainEnd, reason: Reason, *, message: str = "", after: str = "") -> bool:
         """Write a checkpoint; false for one that cannot be written, which holds up no event."""
@@ -60,6 +62,8 @@ class Checkpoints:
             reason=reason,
             message=message,
             after=after,
+            log=self.log,
+            instance=self.instance,
         )
         try:
             self.file.commit((line,))
@@ -77,10 +81,18 @@ class Signing:
     """Has checkpoints made, one after the other; ``disk`` syncs the log before each.
 
     It is used by the thread that writes the log. ``signed`` is the end that a checkpoint has, None
-    before the first.
+    before the first. ``ends_file`` says that the beginning is behind the last line of a file that
+    was renamed since: no process was there to sign that.
     """
 
-    def __init__(self, checkpoints: Checkpoints, beginning: Beginning, disk: Disk) -> None:
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        beginning: Beginning,
+        disk: Disk,
+        *,
+        ends_file: bool = False,
+    ) -> None:
         self._checkpoints = checkpoints
         self._disk = disk
         self._thread = OrderedThread("audit-checkpoints")
@@ -88,11 +100,14 @@ class Signing:
         self._doubt = ""
         self.signed: ChainEnd | None = None
         self._beginning = beginning
+        self._ends_file = ends_file
 
     def begin(self, descriptor: int) -> None:
         """Sign the beginning, at once; ``descriptor`` is as for ``ask``."""
         begun = self._beginning
         self._make(begun.end, begun.reason, descriptor, begun.message, begun.after)
+        if self._ends_file and begun.end.number:
+            self._make(begun.end, "Rotated", SYNCED)
 
     def ask(self, end: ChainEnd, reason: Reason, descriptor: int) -> None:
         """Have an end signed, once the disk has the file of its line.

@@ -99,6 +99,10 @@ class SegmentReader:
             count -= len(piece)
         return b"".join(pieces)
 
+    def sync(self, disk: Disk) -> None:
+        """Return when the disk has the file; raises OSError."""
+        disk.sync(self._descriptor)
+
     def close(self) -> None:
         """Close it."""
         if self._descriptor >= 0:

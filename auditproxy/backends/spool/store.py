@@ -30,6 +30,7 @@ from auditproxy.backends.spool.records import (
 )
 from auditproxy.backends.spool.segments import (
     RecordReader,
+    SegmentReader,
     SegmentWriter,
     SpoolSegment,
 )
@@ -98,6 +99,7 @@ class SpoolStore:
             raise SpoolFileError(errno.EWOULDBLOCK, "another process uses it")
         try:
             self._find()
+            self._sync_last()
             self._disk.sync_folder(self.folder)
         except OSError:
             self.close()
@@ -109,6 +111,14 @@ class SpoolStore:
         self._segments = found.segments
         self.size = sum(each.size for each in found.segments)
         self._cursor = self._acknowledged = found.begin
+
+    def _sync_last(self) -> None:
+        """Have the disk hold what a process that was killed had not synced: the next segment counts
+        these events.
+        """
+        if self._segments:
+            with SegmentReader(self._segments[-1].path) as reader:
+                reader.sync(self._disk)
 
     @property
     def _position_file(self) -> Path:

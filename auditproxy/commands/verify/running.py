@@ -242,7 +242,8 @@ def _show(read: _Read, out: Output) -> None:
 
 
 def _coverage(covered: Covered) -> str:
-    lines = f"chain {covered.chain}: lines {covered.first} to {covered.last}"
+    whose = f" of {', '.join(covered.origins)}" if covered.origins else ""
+    lines = f"chain {covered.chain}{whose}: lines {covered.first} to {covered.last}"
     if not covered.signed:
         return f"{lines}, none of them covered by a checkpoint"
     behind = counted(covered.unsigned, "line")
@@ -260,6 +261,7 @@ def _as_json(read: _Read) -> dict[str, Any]:
         "chains": [
             {
                 "chain": covered.chain,
+                "origins": list(covered.origins),
                 "first": covered.first,
                 "last": covered.last,
                 "signed": covered.signed,

@@ -10,6 +10,7 @@ from auditproxy.app.logs.logbackend import LogFileError
 from auditproxy.app.logs.logchain import ChainKeeping
 from auditproxy.app.sinks.backends import AuditSink, open_backends
 from auditproxy.audit.chain.links import read_link
+from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
 from tests.fakes.backends import Recorder, event, events, value
@@ -185,6 +186,55 @@ async def test_the_newest_file_is_a_rotated_one(tmp_path: Path) -> None:
     await again.close()
     assert again.said == []
     assert found_in(tmp_path) == ([], 1, 0)
+
+
+@pytest.mark.parametrize("mode", ["blocking", "durable"])
+async def test_a_file_that_ended_before_the_start(mode: str, tmp_path: Path) -> None:
+    """Its last line is signed as that of a file: it can be removed for its age like any other."""
+    started = Started(tmp_path, audit_log_mode=mode)
+    await started.write(3)
+    await started.close()
+    rotated = tmp_path / "audit-2026-11-23T13-16-39.368.log"
+    (tmp_path / "audit.log").rename(rotated)
+    again = Started(tmp_path, audit_log_mode=mode)
+    await again.write(2)
+    await again.close()
+    assert found_in(tmp_path) == ([], 1, 0)
+    rotated.unlink()
+    (checkpoints,) = lines_of(tmp_path, ".checkpoints")
+    found = verified(lines_of(tmp_path, ".log"), checkpoints)
+    assert found.findings == ()
+    assert "where the proxy ended a file" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize("mode", ["blocking", "durable"])
+async def test_what_a_kill_has_left_is_synced(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the start signs the end that it finds: the process before may not have done it."""
+    started = Started(tmp_path, audit_log_mode=mode)
+    await started.write(3)
+    await started.close()
+    synced: list[str] = []
+
+    def sync(disk: Disk, descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+
+    monkeypatch.setattr(Disk, "sync", sync)
+    (tmp_path / "audit.log").rename(tmp_path / "audit-2026-11-23T13-16-39.368.log")
+    again = Started(tmp_path, audit_log_mode=mode)
+    assert synced.index("audit-2026-11-23T13-16-39.368.log") < synced.index("audit.log.checkpoints")
+    await again.close()
+
+
+async def test_whose_log_it_is(tmp_path: Path) -> None:
+    """Checkpoints name their log and the host, and verification says so of the chain."""
+    started = Started(tmp_path)
+    await started.write(1)
+    await started.close()
+    (checkpoints,) = lines_of(tmp_path, ".checkpoints")
+    (covered,) = verified(lines_of(tmp_path, ".log"), checkpoints).covered
+    assert covered.origins == (f"{os.uname().nodename}/audit.log",)
 
 
 async def test_an_end_that_was_cut(tmp_path: Path) -> None:

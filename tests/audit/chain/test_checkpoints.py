@@ -31,6 +31,24 @@ def test_a_checkpoint() -> None:
     assert read.checkpoint.key == value["key"] in checking()
 
 
+def test_whose_it_is() -> None:
+    """Log and instance are signed too; a line that does not say them is read as before."""
+    line = checkpoint_line(
+        END,
+        signing(),
+        sequence=3,
+        time=TIME,
+        reason="Interval",
+        log="audit.log",
+        instance="proxy-0",
+    )
+    read = read_checkpoint(line)
+    assert read.checkpoint.origin == "proxy-0/audit.log"
+    assert b'"log":"audit.log","instance":"proxy-0"' in read.message
+    assert read_checkpoint(LINE).checkpoint.origin == ""
+    assert b'"log"' not in LINE
+
+
 def test_why_a_chain_began() -> None:
     """Texts that anybody could have chosen cannot end the line."""
     line = checkpoint_line(

@@ -47,6 +47,19 @@ def test_each_byte_is_signed() -> None:
         assert found.signed == {}
 
 
+def test_whose_chain_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each instance that has written to it, in their order, up to a bound."""
+    monkeypatch.setattr(module, "MAXIMUM_ORIGINS", 2)
+    end = ChainEnd("a" * 16, 7, "b" * 64)
+    lines = [
+        checkpoint_line(
+            end, signing(), sequence=n, time=TIME, reason="Interval", log="l", instance=name
+        )
+        for n, name in enumerate(("x", "y", "x", "z"), 1)
+    ]
+    assert taken(lines).origins == {"a" * 16: ["x/l", "y/l"]}
+
+
 def test_sequences() -> None:
     """A gap, a copy and another order are found; the first ones may be gone."""
     lines = LOG.checkpoints

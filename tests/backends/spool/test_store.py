@@ -48,6 +48,19 @@ def test_a_crash(tmp_path: Path) -> None:
     again.store.close()
 
 
+def test_what_a_kill_has_left_is_synced(tmp_path: Path) -> None:
+    """T264: the next segment counts on it: after a loss of power it would be missing there."""
+    kept = Kept(tmp_path)
+    kept.put("a")
+    kept.store.close()
+    (segment,) = tmp_path.glob("*.spool")
+    disk = FaultyDisk()
+    again = Kept(tmp_path, disk=disk)
+    assert disk.synced == {segment.stat().st_ino: segment.read_bytes()}
+    assert again.take() == ["a"]
+    again.store.close()
+
+
 def test_what_was_given_out_is_given_out_again(tmp_path: Path) -> None:
     """A batch that was never acknowledged is the next one."""
     kept = Kept(tmp_path)

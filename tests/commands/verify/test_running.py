@@ -123,8 +123,8 @@ def test_text(log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(log.folder / "audit.log")
     assert verify({}, [path], out, err) == 0
     assert out.getvalue().startswith(
-        f"{path}: 5 files, 100000 lines\n  chain aaaaaaaaaaaaaaaa: lines 1 to 100000, signed up to "
-        "line 90000 at 2026-11-23T13:06:31Z; the 10000 lines behind it, and any that may have "
+        f"{path}: 5 files, 100000 lines\n  chain aaaaaaaaaaaaaaaa of proxy-0/audit.log: lines 1 to "
+        "100000, signed up to line 90000 at 2026-11-23T13:06:31Z; the 10000 lines behind it, and any that may have "
         "followed, are not\n"
     )
     assert out.getvalue().endswith("\nok (signatures not checked)\n")
