@@ -38,7 +38,7 @@ from auditproxy.downstream import server as clientserver
 from auditproxy.health import connection as healthconnection
 from auditproxy.health import server as health
 from auditproxy.lookups import issuerkeys, tokencache
-from auditproxy.notifiers import dispatcher, outbox
+from auditproxy.notifiers import alertspools, dispatcher, outbox
 from auditproxy.options import Options
 from auditproxy.reading.sql import asking, store
 from auditproxy.reading.trail import abreast, lines
@@ -113,6 +113,8 @@ OURS: dict[str, tuple[str, ...]] = {
         f"{sessionwebhook.MAXIMUM_LINES:,} of {size(sessionwebhook.QUEUE_LIMIT)}, and then",
         f"At most {sessionwebhook.MOST} lines or {size(sessionwebhook.MOST_BYTES)} go in one request",
         f"after a failure is {sessionwebhook.INITIAL_BACKOFF:g} s",
+        f"{outbox.MAXIMUM_ALERTS:,} alerts of {size(alertspools.MAXIMUM_WAITING)} wait in memory",
+        "leaves the file alerts are sent for 10 s more",
     ),
     "docs/tamper-evidence.md": (
         f"at most {links.ADDED} bytes longer",

@@ -274,6 +274,7 @@ async def build(
         own_backends=opened.own,
         take_line=opened.take_line if alerts is None else None,
         is_durable=opened.is_durable,
+        awaits_decoded=opened.awaits_decoded,
         metrics=metrics,
         report=report,
         supervisor=None if sessions is None else sessions.supervisor,

@@ -88,6 +88,11 @@ class SpoolMetrics:
             f"{words.what} that {words.receiver} refused by themselves and that were set aside: "
             f"{spool}.",
         )
+        self.cut = counter(
+            "cut_bytes",
+            "Bytes at the end of the newest file that were cut off when the process started, as "
+            f"the disk is not known to have had them whole: {spool}.",
+        )
         self._counts: dict[tuple[str, ...], Callable[[], int]] = {}
 
     def of(self, *labels: str) -> "SpoolSeries":
@@ -126,12 +131,13 @@ class SpoolSeries:
         self._gauge(metrics.waits).set_function(waits)
         self._gauge(metrics.bytes).set_function(size)
         self._gauge(metrics.age).set_function(age)
-        for counter in (metrics.resumed, metrics.dead_letters):
+        for counter in (metrics.resumed, metrics.dead_letters, metrics.cut):
             self._counter(counter)
 
-    def resumed(self, count: int) -> None:
-        """Count what was there at the start."""
+    def resumed(self, count: int, cut_bytes: int) -> None:
+        """Count what was there at the start, and the bytes that were cut off then."""
         self._counter(self._metrics.resumed).inc(count)
+        self._counter(self._metrics.cut).inc(cut_bytes)
 
     def dead_letter(self) -> None:
         """Count one that was set aside."""

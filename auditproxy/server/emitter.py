@@ -43,7 +43,7 @@ class Emitter:
         """Count the last event as due: it comes once bodies are decoded."""
         self.owed = True
         self._shared.metrics.audit.event_due()
-        if self._shared.is_durable:
+        if self._shared.is_durable or self._shared.awaits_decoded:
             self._last = asyncio.get_running_loop().create_future()
             self._deliveries.append(self._last)
 

@@ -167,3 +167,7 @@ class Shared:
     """
     is_durable: bool = False
     """Whether no request is served before the events of the one before it are stored."""
+    awaits_decoded: bool = False
+    """Whether a connection's next request waits for events whose bodies are decoded aside, too,
+    where it waits for others; always so where it ``is_durable``.
+    """

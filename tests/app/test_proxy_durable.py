@@ -1,14 +1,12 @@
 """The process in mode durable: full disks, files that go away, rotation under load, the end."""
 
 import asyncio
-import contextlib
 import fcntl
 import itertools
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,30 +14,13 @@ import pytest
 from tests.conformance.client import read_answer
 from tests.fakes.processes import Started, started
 from tests.fakes.proxy import request
+from tests.fakes.smalldisk import fill, small_disk
 from tests.fakes.upstream import FakeUpstream, answer, replying
 from tests.fakes.waiting import until
 from tests.tailing import Tail
 
 DURABLE = "--audit-log-mode=durable"
 REFUSED = b"failed to store audit event"
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of its own, of so many bytes."""
-    mount = folder / "disk"
-    mount.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(mount)],
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip("cannot mount a file system")
-    try:
-        yield mount
-    finally:
-        subprocess.run(["umount", "-l", str(mount)], check=True)
 
 
 async def stop(proxy: Started) -> int:
@@ -83,9 +64,7 @@ async def test_full_disk(tmp_path: Path) -> None:
             ) as proxy,
         ):
             assert await served(proxy)
-            with (disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
-                while filler.write(bytes(4096)):
-                    pass
+            filler = fill(disk)
             refused = 0
             # What is left of the file's last page still takes some.
             for _ in range(50):
@@ -101,7 +80,7 @@ async def test_full_disk(tmp_path: Path) -> None:
             assert page.status == 500
             assert b"[-]audit-log failed: " in page.body
             assert b"no space left on device" in page.body
-            (disk / "filler").unlink()
+            filler.unlink()
             await until(lambda: served(proxy), "a request is served again", seconds=10)
             await until(lambda: ready(proxy), "it is ready", seconds=20)
             figures = await accounted(proxy)

@@ -142,7 +142,7 @@ async def test_recording_that_becomes_too_large(tmp_path: Path, over_spdy: bool)
 async def test_disk_that_becomes_full(tmp_path: Path, over_spdy: bool) -> None:
     """The same where the disk has no space left in the middle of the session."""
     for number, check in enumerate((denied, allowed)):
-        with small_disk(tmp_path / f"disk-{number}", 64) as disk:
+        with small_disk(tmp_path / f"disk-{number}", "64k") as disk:
             options = {"recording_dir": str(disk), "recording_min_free_space": 0}
             await check("Failed", tmp_path / str(number), over_spdy=over_spdy, **options)
 

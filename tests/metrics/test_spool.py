@@ -30,6 +30,7 @@ def test_series(kind: str, one: str, many: str, labels: dict[str, str]) -> None:
         f"oldest_{one}_age_seconds": 1.5,
         f"resumed_{many}_total": 3,
         "dead_letters_total": 1,
+        "cut_bytes_total": 7,
     }
 
     def samples() -> dict[str, float | None]:
@@ -40,7 +41,7 @@ def test_series(kind: str, one: str, many: str, labels: dict[str, str]) -> None:
     assert set(samples().values()) == {absent}
     spool.spool(1000, waits=lambda: 3, size=lambda: 500, age=lambda: 1.5)
     assert samples()["dead_letters_total"] == 0
-    spool.resumed(3)
+    spool.resumed(3, 7)
     spool.dead_letter()
     assert samples() == names
 

@@ -162,7 +162,7 @@ def test_bytes_of_a_port_forward(stores: Stores) -> None:
 
 def test_full_disk(tmp_path: Path) -> None:
     """No space left in the middle of a line: whole lines stay, nothing is raised."""
-    with small_disk(tmp_path / "disk", 256) as mount:
+    with small_disk(tmp_path, "256k") as mount:
         stores = Stores(mount / "recordings")
         store = stores.new()
         recording = store.open(a_session(), Record.OUTPUT, moment=0)

@@ -12,6 +12,7 @@ from auditproxy.audit.context import AuditContext
 from auditproxy.metrics.registry import Metrics
 from auditproxy.server.emitter import Emitter, after, going_on, is_settled
 from auditproxy.server.services import Shared
+from tests.fakes.waiting import turns
 
 
 class Sink:
@@ -41,11 +42,16 @@ EVERYTHING = RequestAuditConfig(Level.METADATA)
 
 
 def emitter(
-    sink: Sink, config: RequestAuditConfig = EVERYTHING, *, is_durable: bool = False
+    sink: Sink,
+    config: RequestAuditConfig = EVERYTHING,
+    *,
+    is_durable: bool = False,
+    awaits_decoded: bool = False,
 ) -> tuple[Emitter, AuditContext]:
     """The emitter of a request that the policy judged so."""
     shared = Shared(sink, Metrics(), time.time_ns, time.perf_counter_ns, lambda: "id", print)
     shared.is_durable = is_durable
+    shared.awaits_decoded = awaits_decoded
     context = AuditContext("id", 0)
     context.begin(
         config,
@@ -195,6 +201,30 @@ async def test_durable_event_that_is_owed(is_later: bool, outcome: bool) -> None
     if is_later:
         stored.set_result(outcome)
     assert await asyncio.wait_for(unsettled, 5) is outcome
+
+
+@pytest.mark.parametrize("awaits", [True, False])
+async def test_event_that_is_owed_to_a_spool(awaits: bool) -> None:
+    """It is waited for where a spool stores it, as others are; elsewhere it comes when it comes."""
+    stored = later()
+    events, _ = emitter(Sink(stored), awaits_decoded=awaits)
+    events.owe()
+    waiting = asyncio.create_task(events.delivered(Connection(), 5))
+    await turns(3)
+    assert waiting.done() is not awaits
+    events.emit(Stage.RESPONSE_COMPLETE, 1, last=True)
+    await turns(3)
+    assert waiting.done() is not awaits
+    stored.set_result(True)
+    assert await asyncio.wait_for(waiting, 5) is True
+
+
+async def test_event_that_a_spool_does_not_get_in_time() -> None:
+    """The connection goes on: the event is not lost, and comes later."""
+    events, _ = emitter(Sink(), awaits_decoded=True)
+    events.owe()
+    assert await asyncio.wait_for(events.delivered(Connection(), 0.05), 5) is True
+    assert events.emit(Stage.RESPONSE_COMPLETE, 1, last=True) is True
 
 
 async def test_durable_event_that_was_not_wanted_after_all() -> None:

@@ -27,6 +27,7 @@ from auditproxy.backends.sinkstate import State
 from auditproxy.backends.union import union
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
+from auditproxy.options.spool import SpooledOptions
 
 if TYPE_CHECKING:
     from auditproxy.app.logs.logchain import ChainKeeping
@@ -53,7 +54,8 @@ class AuditSink:
     ``take_line`` takes the line of an event in place of the event, where that is all that becomes
     of it; None when it did not, and the event is to be given to the backend. ``start`` is called
     once the loop runs that serves. ``is_durable`` is whether a connection's next request waits for
-    the events of the one before.
+    the events of the one before, ``awaits_decoded`` whether for those alone that a spool has to
+    store, also where their bodies are decoded aside.
     """
 
     backend: Backend
@@ -68,6 +70,7 @@ class AuditSink:
     """Those that have policies of their own."""
     run: Callable[[], Coroutine[Any, Any, None]] | None = None
     """Runs beside the requests, until it is cancelled; None where nothing has to."""
+    awaits_decoded: bool = False
 
 
 def open_backends(
@@ -92,6 +95,7 @@ def open_backends(
     backends: list[Backend] = []
     states: list[State] = []
     starts: list[Callable[[], None]] = []
+    spooling: list[SpooledOptions] = []
     webhook_losses = Losses("webhook", metrics, report, time.monotonic)
     spooled = target is not None and options.audit_webhook.has_spool
     if webhook is None and target is not None and not spooled:
@@ -124,6 +128,7 @@ def open_backends(
         backends.append(to_webhook)
         states.append(opened.state)
         starts.append(opened.start)
+        spooling.append(options.audit_webhook)
     elif webhook is not None:
         to_webhook, sink_state = remote(
             options.audit_webhook, webhook, metrics, webhook_losses, in_order=False
@@ -135,6 +140,7 @@ def open_backends(
             backends.append(truncated(each.options, each.spool.backend, each.losses))
             states.append(each.spool.state)
             starts.append(each.spool.start)
+            spooling.append(each.options)
             continue
         backend, sink_state = remote(
             each.options, each.deliverer, metrics, each.losses, in_order=True
@@ -156,4 +162,5 @@ def open_backends(
         common if own else None,
         own,
         None if keeping is None else partial(keeping.run, log.sign, to_webhook),
+        awaits_decoded=any(each.mode != "batch" for each in spooling),
     )

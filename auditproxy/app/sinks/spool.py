@@ -82,7 +82,7 @@ def open_spool(
         size=lambda: spool.store.size,
         age=state.age,
     )
-    series.resumed(resumed)
+    series.resumed(resumed, spool.store.cut_bytes)
     backend: Backend = IgnoreErrors(spool) if options.mode == "blocking" else spool
     return OpenSpool(backend, state, spool.start)
 

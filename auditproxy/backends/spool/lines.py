@@ -109,8 +109,8 @@ class LineSpool:
 
     def open(self) -> None:
         """Take the folder, with the lines that an earlier process left in it; raises OSError."""
-        self._series.resumed(self._spool.open())
-        store = self._spool.store
+        resumed, store = self._spool.open(), self._spool.store
+        self._series.resumed(resumed, store.cut_bytes)
         self._series.spool(
             store.maximum_bytes,
             waits=lambda: store.waiting,

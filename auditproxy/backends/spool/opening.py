@@ -6,38 +6,69 @@ from pathlib import Path
 
 from auditproxy.backends.spool.position import Position, read_position
 from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, Damage, SpoolRecord
-from auditproxy.backends.spool.segments import RecordReader, SpoolSegment, found_in
+from auditproxy.backends.spool.segments import RecordReader, SpoolSegment, found_in, path_of
 
 POSITION = "acknowledged"
 """The file of what was acknowledged."""
+SYNCED = "synced"
+"""The file of what the disk has had."""
+
+
+_BEGINNING = Position(0, 0, 0)
 
 
 @dataclass(slots=True)
 class FoundSpool:
-    """The segments of a folder, where reading begins, and what operators should know."""
+    """The segments of a folder, where reading begins, and what operators should know.
+
+    ``cut_bytes`` were cut off at the end of the last one. ``is_short``: some of what the disk has
+    had at the end is not there; the last segment counts it as events and bytes that it should have.
+    """
 
     segments: list[SpoolSegment]
-    begin: Position
+    begin: Position = _BEGINNING
     notes: list[str] = field(default_factory=list)
+    cut_bytes: int = 0
+    is_short: bool = False
 
 
 def look(folder: Path) -> FoundSpool:
     """What is in a folder of which this process has the lock; raises OSError.
 
-    Segments that are of no use are removed, and half an event at the end of the last is cut off.
+    Segments that are of no use are removed. What is damaged at the end of the last is cut off where
+    the disk had not had it, as far as is known: half an event.
     """
-    file, notes = folder / POSITION, list[str]()
+    file, mark = folder / POSITION, read_position(folder / SYNCED)
     known, segments = read_position(file), found_in(folder)
+    found = FoundSpool(segments)
     if known is None and segments and file.exists():
-        notes.append("the file of what was acknowledged is damaged: events are sent again")
+        found.notes.append("the file of what was acknowledged is damaged: events are sent again")
     begin = max((each.sequence for each in segments if each.replaces), default=0)
     if known is not None:
         begin = max(begin, known.segment)
     for segment in [each for each in segments if each.sequence < begin]:
         segment.path.unlink()
         segments.remove(segment)
-    _number(segments, known.number if known else 0, notes)
-    return FoundSpool(segments, _begin(segments, known, begin), notes)
+    _number(found, known.number if known else 0, mark)
+    if mark is not None and (segments or known is not None):
+        _complete(found, folder, mark, known.number if known else 0)
+    found.begin = _begin(segments, known, begin)
+    return found
+
+
+def _complete(found: FoundSpool, folder: Path, mark: Position, number: int) -> None:
+    """Have the last segment be what the disk has had of it, also where the file is gone."""
+    segments = found.segments
+    if segments:
+        number = segments[-1].first + segments[-1].events
+    if not segments or mark.segment > segments[-1].sequence:
+        path = path_of(folder, mark.segment)
+        segments.append(SpoolSegment(path, mark.segment, number, HEADER_SIZE, HEADER_SIZE))
+    last = segments[-1]
+    if mark.segment == last.sequence and (mark.offset > last.size or mark.number > number):
+        found.is_short = True
+        last.size = max(last.size, mark.offset)
+        last.events = max(last.events, mark.number - last.first)
 
 
 def holds_records(folder: Path) -> bool:
@@ -53,14 +84,14 @@ def holds_records(folder: Path) -> bool:
     )
 
 
-def _number(segments: list[SpoolSegment], number: int, notes: list[str]) -> None:
+def _number(found: FoundSpool, number: int, mark: Position | None) -> None:
     """Count the events of segments, from the first one's number on."""
-    expected = number
+    segments, expected = found.segments, number
     for place, segment in enumerate(segments):
         later = segments[place + 1] if place + 1 < len(segments) else None
         if segment.first < 0:
             # Its own number is not known: that of the next is, or of the one before.
-            segment.events = _count(segment, notes, is_last=later is None)
+            segment.events = _count(segment, found, mark, is_last=later is None)
             segment.first = expected
             if later is not None and later.first >= segment.events:
                 counted = later.first - segment.events
@@ -68,21 +99,28 @@ def _number(segments: list[SpoolSegment], number: int, notes: list[str]) -> None
         elif later is not None and later.sequence == segment.sequence + 1 and later.first >= 0:
             segment.events = max(0, later.first - segment.first)
         else:
-            segment.events = _count(segment, notes, is_last=later is None)
+            segment.events = _count(segment, found, mark, is_last=later is None)
         expected = segment.first + segment.events
 
 
-def _count(segment: SpoolSegment, notes: list[str], *, is_last: bool) -> int:
+def _count(
+    segment: SpoolSegment, spool: FoundSpool, mark: Position | None, *, is_last: bool
+) -> int:
     """The events that are found in a segment."""
     events, place = 0, segment.start
     reader = RecordReader(segment.path)
     try:
         while (found := reader.next(place, segment.size)) is not None:
             if isinstance(found, Damage) and found.end == segment.size and is_last:
+                if mark and (segment.sequence, found.start) < (mark.segment, mark.offset):
+                    spool.is_short = True
+                    break
                 os.truncate(segment.path, found.start)
                 segment.size = found.start
                 size = found.end - found.start
-                notes.append(f"it ended within an event: {size} bytes were cut off")
+                spool.cut_bytes = size
+                why = "" if mark else "; it is not known whether the disk has had them whole"
+                spool.notes.append(f"it ended within an event: {size} bytes were cut off{why}")
                 break
             if isinstance(found, SpoolRecord):
                 events += found.mark == EVENT

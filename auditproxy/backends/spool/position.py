@@ -2,8 +2,14 @@
 
 The file is replaced in one step. It may be older than the truth, after a loss of power: what it
 does not know of is sent again. It is synced before anything is removed that it makes useless.
+
+SyncedMark is another such file: up to where the disk has had events. It is written over in place
+behind each sync of events, and never synced itself, so that it costs none. It survives whatever
+ends the process; after a loss of power it may be older than the truth, by the time that the system
+takes to write a page on its own. It is never newer, so what is missing before it was stored.
 """
 
+import contextlib
 import os
 import re
 import zlib
@@ -38,8 +44,7 @@ def read_position(path: Path) -> Position | None:
 
 def write_position(path: Path, position: Position, disk: Disk | None) -> None:
     """Replace the file; with a disk, it has it then. Raises OSError."""
-    text = f"spool 1 {position.segment} {position.offset} {position.number} ".encode()
-    line = text + b"%08x\n" % zlib.crc32(text)
+    line = _line(position)
     beside = path.with_suffix(".new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(beside, flags, 0o600)
@@ -52,3 +57,31 @@ def write_position(path: Path, position: Position, disk: Disk | None) -> None:
     beside.replace(path)
     if disk is not None:
         disk.sync_folder(path.parent)
+
+
+def _line(position: Position) -> bytes:
+    """The content of a file; each has the same length, so that it can be written over."""
+    text = f"spool 1 {position.segment:019} {position.offset:019} {position.number:019} ".encode()
+    return text + b"%08x\n" % zlib.crc32(text)
+
+
+class SyncedMark:
+    """The file in a folder that says up to where the disk has had events."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+
+    def keep(self, position: Position) -> None:
+        """The disk has what is before a position. Never raises: an older mark is true as well."""
+        with contextlib.suppress(OSError):
+            if self._descriptor < 0:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._descriptor = os.open(self._path, flags, 0o600)
+            os.pwrite(self._descriptor, _line(position), 0)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -18,8 +18,8 @@ from pathlib import Path
 from auditproxy.audit.gaps import Gap
 from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.logfiles.locks import lock
-from auditproxy.backends.spool.opening import POSITION, look
-from auditproxy.backends.spool.position import Position, write_position
+from auditproxy.backends.spool.opening import POSITION, SYNCED, look
+from auditproxy.backends.spool.position import Position, SyncedMark, write_position
 from auditproxy.backends.spool.records import (
     EVENT,
     GAP,
@@ -58,7 +58,8 @@ class SpoolStore:
     """The files of a spool; ``gap_line`` makes the line of a gap, ``lost`` hears how many events
     turned out to be missing, and in how many bytes nothing was found.
 
-    ``notes`` are what operators should know of the folder as it was found.
+    ``notes`` are what operators should know of the folder as it was found, and ``cut_bytes`` how
+    many bytes were cut off its end.
     """
 
     def __init__(
@@ -83,7 +84,9 @@ class SpoolStore:
         self._acknowledged = self._cursor = Position(0, 0, 0)
         self._damaged = self._told = 0
         self._under_way: deque[Item] = deque()
+        self._synced = SyncedMark(folder / SYNCED)
         self.notes: list[str] = []
+        self.cut_bytes = 0
         self.size = 0
 
     # --- opening -------------------------------------------------------------------
@@ -111,6 +114,12 @@ class SpoolStore:
         self._segments = found.segments
         self.size = sum(each.size for each in found.segments)
         self._cursor = self._acknowledged = found.begin
+        self.cut_bytes = found.cut_bytes
+        if found.is_short:
+            # What is missing shows at the end of a segment, when there is one behind it. On a full
+            # disk that is the next one which has room.
+            with contextlib.suppress(OSError):
+                self._begin_segment()
 
     def _sync_last(self) -> None:
         """Have the disk hold what a process that was killed had not synced: the next segment counts
@@ -196,6 +205,11 @@ class SpoolStore:
         segment.size += len(content)
         segment.events += events
         self.size += len(content)
+        self._keep_synced()
+
+    def _keep_synced(self) -> None:
+        last = self._segments[-1]
+        self._synced.keep(Position(last.sequence, last.size, last.first + last.events))
 
     def _begin_segment(self) -> None:
         """Begin the next segment; raises OSError."""
@@ -212,6 +226,7 @@ class SpoolStore:
             self._cursor = self._acknowledged = Position(sequence, segment.start, head.first)
         self._segments.append(segment)
         self.size += segment.size
+        self._keep_synced()
 
     # --- reading -------------------------------------------------------------------
 
@@ -340,6 +355,7 @@ class SpoolStore:
     def close(self) -> None:
         """Close all files, and leave the folder to others."""
         self._close_reader()
+        self._synced.close()
         if self._writer is not None:
             self._writer.close()
         if self._lock >= 0:

@@ -58,6 +58,7 @@ async def test_modes(mode: str, tmp_path: Path) -> None:
         chosen = spooled(tmp_path / "spool", audit_webhook_mode=mode)
         sink = opened(chosen, receiver.url, metrics, [])
         assert str(sink.backend) == MODES[mode]
+        assert sink.awaits_decoded == (mode != "batch")
         sink.start()
         outcome = sink.backend.process_events(events(50))
         assert isinstance(outcome, bool) == (mode == "batch")

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.backends.spool.position import Position, read_position, write_position
+from auditproxy.backends.spool.position import (
+    Position,
+    SyncedMark,
+    read_position,
+    write_position,
+)
 from tests.fakes.durable import EIO, FaultyDisk
 
 NUMBERS = st.integers(0, 2**60)
@@ -41,3 +46,27 @@ def test_synced(tmp_path: Path) -> None:
         write_position(path, Position(4, 5, 6), disk)
     assert read_position(path) == Position(1, 2, 3)
     assert read_position(tmp_path / "missing") is None
+
+
+@given(st.lists(st.builds(Position, NUMBERS, NUMBERS, NUMBERS), min_size=1))
+def test_a_mark(tmp_path_factory: pytest.TempPathFactory, positions: list[Position]) -> None:
+    """The latest one is read, after a kill at any time: it is never closed first."""
+    path = tmp_path_factory.mktemp("mark") / "synced"
+    mark = SyncedMark(path)
+    for position in positions:
+        mark.keep(position)
+        assert read_position(path) == position
+    assert path.stat().st_mode & 0o777 == 0o600
+    mark.close()
+    SyncedMark(path).keep(Position(1, 2, 3))
+    assert read_position(path) == Position(1, 2, 3)
+
+
+def test_a_mark_that_cannot_be_kept(tmp_path: Path) -> None:
+    """It raises nothing, and follows no link."""
+    (tmp_path / "other").write_text("x")
+    (tmp_path / "synced").symlink_to("other")
+    mark = SyncedMark(tmp_path / "synced")
+    mark.keep(Position(1, 2, 3))
+    mark.close()
+    assert (tmp_path / "other").read_text() == "x"

@@ -114,6 +114,7 @@ def test_modes_of_files(tmp_path: Path) -> None:
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
         "acknowledged": 0o600,
         "lock": 0o600,
+        "synced": 0o600,
         "00000000000000000001.spool": 0o600,
     }
     kept.store.close()
