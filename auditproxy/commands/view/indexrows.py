@@ -103,12 +103,24 @@ def facts_of(row: IndexRow) -> RequestFacts:
 
 def shown_row(row: IndexRow) -> dict[str, Any]:
     """A row as the page shows it: visible texts, and the key that names it."""
-    facts = facts_of(row)
+    return _shown(facts_of(row), row.key, row.outcome, row.witnesses)
+
+
+def shown_request(request: TrailRequest) -> dict[str, Any]:
+    """A request of a trail as a row of the page."""
+    facts = RequestFacts(request)
+    key = request.received // 1000, facts.event.audit_id, request.accounts[0][0].origin
+    return _shown(facts, key, facts.outcome, facts.witnesses)
+
+
+def _shown(
+    facts: RequestFacts, key: tuple[int, str, str], outcome: str, witnesses: int
+) -> dict[str, Any]:
     time, user, sentence, result, took, peer, client, _, audit_id = cells(
-        facts, _time(row.received), None, wide=True
+        facts, _time(key[0]), None, wide=True
     )
     return {
-        "key": row.key,
+        "key": key,
         "time": time,
         "user": user,
         "request": sentence,
@@ -117,9 +129,9 @@ def shown_row(row: IndexRow) -> dict[str, Any]:
         "from": peer,
         "client": client,
         "auditID": audit_id,
-        "outcome": row.outcome,
+        "outcome": outcome,
         "tone": tone(facts),
-        "witnesses": row.witnesses,
+        "witnesses": witnesses,
     }
 
 

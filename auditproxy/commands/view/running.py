@@ -1,6 +1,7 @@
-"""From files to a page: the index is made, the server starts, and Ctrl-C ends both.
+"""From files to a page: the server starts, the index is made, and Ctrl-C ends both.
 
-files -> prepare -> index (a process) -> address on standard output -> browser -> ... -> Ctrl-C
+files -> server -> address on standard output -> browser -> ... -> Ctrl-C
+      -> index (a process), which the page waits for
 """
 
 import asyncio
@@ -13,27 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from auditproxy.apis.faults import Unusable, missing_extra
+from auditproxy.app.cores import cores
 from auditproxy.app.standardstreams import counted
-from auditproxy.commands.events.notes import notes_of
 from auditproxy.commands.events.printing import Text
-from auditproxy.commands.view.details import Details
 from auditproxy.commands.view.guarding import new_token
+from auditproxy.commands.view.making import MadeTrail
 from auditproxy.commands.view.opening import open_page
 from auditproxy.commands.view.pagefiles import page_files
 from auditproxy.commands.view.recorded import ListedRecordings, recordings_in
 from auditproxy.commands.view.replay import Replays
 from auditproxy.commands.view.serving import HOST, Answer, PageServer
-from auditproxy.commands.view.trail import ViewedTrail
-from auditproxy.reading.meaning.cells import visible
-from auditproxy.reading.meaning.events import Counts
-from auditproxy.reading.meaning.moments import iso
-from auditproxy.reading.sql.indexed import IndexedTrail
-from auditproxy.reading.sql.store import prepare
-from auditproxy.reading.trail.blocks import blocks_of
+from auditproxy.reading.sql.indexed import IndexedTrail, IndexProgress
 from auditproxy.reading.trail.saved import EXTRA
-from auditproxy.reading.trail.sources import TrailFile, files_of
+from auditproxy.reading.trail.sources import files_of
 from auditproxy.recordings.encryption import decryption_with
 from auditproxy.sockets.listener import why_not_bound
+from auditproxy.sockets.tasks import spawn
+
+MOST_THREADS = 4
+"""Threads that make and read the index; each has buffers of its own."""
 
 
 def view(
@@ -46,37 +45,36 @@ def view(
     """Serve the page of these logs until a signal; the exit code. Raises Unusable, OSError."""
     _needs_database()
     with _interrupted_by_signals(), tempfile.TemporaryDirectory(prefix="auditproxy-") as folder:
-        files = files_of(arguments, folder)
-        counts = Counts()
         err.write("auditproxy: reading ...\n")
-        stored = prepare(files, folder, counts)
-        readable = [TrailFile(one.path, one.origin) for one in stored]
-        index = IndexedTrail(stored, folder)
-        with contextlib.closing(index):
-            with _progress(err) as report:
-                index.build(report)
-            trail = ViewedTrail(index)
-            notes = [visible(note) for note in notes_of(counts, Counts())]
-            for note in notes:
-                err.write(f"auditproxy: warning: {note}\n")
-            err.write(f"auditproxy: {counted(trail.count, 'request')}{_between(trail)}\n")
-            recordings = _recordings(settings, err)
-            details = Details(index, blocks_of(readable), recordings.of_request)
-            replays = Replays(recordings, recordings.decrypt)
+        files = files_of(arguments, folder)
+        recordings = _recordings(settings, err)
+        replays = Replays(recordings, recordings.decrypt)
+        threads = max(1, min(MOST_THREADS, int(cores())))
+        with contextlib.closing(IndexedTrail(files, folder, threads=threads)) as index:
+            trail = MadeTrail(arguments, files, index, recordings.of_request)
             answers: dict[str, Answer] = {
-                "trail": lambda given: _about(trail, files, notes) | {"sessions": len(recordings)},
+                "trail": lambda given: trail.about() | {"sessions": len(recordings)},
                 "requests": trail.page,
                 "timeline": trail.timeline,
-                "suggestions": lambda given: trail.suggestions(),
-                "request": details.of,
+                "suggestions": trail.suggestions,
+                "request": trail.request,
                 "sessions": recordings.listed,
                 "session": recordings.session,
                 "part": replays.part,
                 "find": replays.find,
             }
-            return asyncio.run(
-                _serve(answers, settings, out, lambda address: open_page(address, folder, browse))
-            )
+
+            def make() -> None:
+                with _progress(err) as report:
+                    said = trail.make(report)
+                for note in trail.notes:
+                    err.write(f"auditproxy: warning: {note}\n")
+                err.write(f"auditproxy: {said}\n")
+
+            def browse_page(address: str) -> None:
+                open_page(address, folder, browse)
+
+            return asyncio.run(_serve(answers, settings, out, browse_page, make, index.close))
 
 
 def _recordings(settings: Mapping[str, Any], err: Text) -> ListedRecordings:
@@ -119,7 +117,10 @@ async def _serve(
     settings: Mapping[str, Any],
     out: Text,
     browse: Callable[[str], None],
+    make: Callable[[], None],
+    give_up: Callable[[], None],
 ) -> int:
+    """Serve until a signal, and ``make`` meanwhile, which ``give_up`` ends. Raises Unusable."""
     token = new_token()
     server = PageServer(page_files(), answers, token)
     try:
@@ -137,46 +138,49 @@ async def _serve(
         loop.add_signal_handler(number, ended.set)
     out.write(f"{address}\n")
     out.flush()
+
+    async def make_it() -> None:
+        try:
+            await asyncio.to_thread(make)
+        except BaseException:
+            # What cannot be made ends the command; what is made leaves it running.
+            ended.set()
+            raise
+
+    making = spawn(make_it(), "make the index")
     try:
         if not settings["no-browser"]:
             await asyncio.to_thread(browse, address)
         await ended.wait()
+        if making.done():
+            making.result()
     finally:
+        give_up()
+        with contextlib.suppress(Unusable, OSError):
+            await making
         await server.close()
     return 0
 
 
-def _about(trail: ViewedTrail, files: Sequence[TrailFile], notes: Sequence[str]) -> dict[str, Any]:
-    return {
-        "files": [visible(file.path) for file in files[:100]],
-        "fileCount": len(files),
-        "count": trail.count,
-        "first": iso(trail.first * 1000) if trail.first else "",
-        "last": iso(trail.last * 1000) if trail.last else "",
-        "notes": list(notes),
-    }
-
-
-def _between(trail: ViewedTrail) -> str:
-    if not trail.first:
-        return ""
-    return f", {iso(trail.first * 1000)} to {iso(trail.last * 1000)}"
-
-
 @contextlib.contextmanager
-def _progress(err: Text) -> Iterator[Callable[[float], None]]:
+def _progress(err: Text) -> Iterator[Callable[[IndexProgress], None]]:
     """Shows how far the index is, in one line of a terminal; elsewhere in none."""
     is_terminal = bool(getattr(err, "isatty", lambda: False)())
 
-    def report(done: float) -> None:
+    def report(done: IndexProgress) -> None:
         if is_terminal:
-            err.write(f"\rauditproxy: making the index: {done:3.0f} %")
+            far = f"{done.events} events unpacked"
+            if done.percent is not None:
+                far = f"{done.percent:3.0f} %"
+            err.write(f"\r\x1b[Kauditproxy: making the index: {far}")
             err.flush()
 
-    yield report
-    if is_terminal:
-        err.write("\r\x1b[K")
-        err.flush()
+    try:
+        yield report
+    finally:
+        if is_terminal:
+            err.write("\r\x1b[K")
+            err.flush()
 
 
 def _needs_database() -> None:

@@ -1,9 +1,10 @@
 """The index: the requests of a trail as rows of Parquet files, which are read many times.
 
-The lines are read once, as the view events has them (views.py), without bodies. Ends of requests
-are rows as they are; of requests without an end the last event is found among the others by their
-keys, which are few bytes each. Of twins, the accounts that several servers wrote of one request,
-the one that says most has the others counted, and the others are marked.
+The lines are read once, as the view events has them (views.py), without bodies, and their events
+are written as they are: a request with an end is its end. Of requests without an end the last event
+is found among the others by their keys, which are few bytes each. Saved trails are Parquet already,
+and are read where they are. Of twins, the accounts that several servers wrote of one request, the
+one that says most has the others counted, and the others are marked.
 
 A body is kept only where a sentence about the request needs it: of a write, short, and never of
 what holds secrets.
@@ -14,19 +15,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproxy.reading.sql import views
-from auditproxy.reading.sql.store import StoredFile, locked_connection, open_store
+from auditproxy.reading.sql.store import StoredFile, locked_connection
+from auditproxy.reading.trail.saved import check_saved
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 NAME = "requests"
 """The folder of the files, within that of the caller."""
+_EVENTS, _UNENDED, _TOLD = "events.parquet", "open.parquet", "marked.parquet"
+"""The events of lines, the last ones of requests without an end, and all rows with witnesses."""
 LONGEST_ASKED = 2000
 """Characters of a body that is kept."""
 GROUP_ROWS = 60_000
 """Rows that are read or skipped together."""
 
-_EVENTS = f"""SELECT
+_SELECTED = f"""SELECT
   origin,
   coalesce(audit_id, '') AS audit_id,
   level, stage, verb, request_uri, username, "groups", uid, impersonated_username, actor, kind,
@@ -41,15 +45,14 @@ _EVENTS = f"""SELECT
     AND coalesce(subresource, '') <> 'token'
     AND length(request_object::VARCHAR) <= {LONGEST_ASKED}
     THEN request_object::VARCHAR END AS asked,
-  coalesce(stage, '') IN ('ResponseComplete', 'Panic') AS is_end
-FROM events"""  # noqa: S608
+  coalesce(stage, '') IN ('ResponseComplete', 'Panic') AS is_end"""
 
 _ENDED = "SELECT * EXCLUDE (is_end) FROM written WHERE is_end"
 _OPEN = """SELECT * EXCLUDE (is_end) FROM written SEMI JOIN (
     SELECT key FROM (
       SELECT hash(origin, audit_id, received) AS key FROM written WHERE NOT is_end
     ) ANTI JOIN (
-      SELECT hash(origin, audit_id, received) AS key FROM ended
+      SELECT hash(origin, audit_id, received) AS key FROM written WHERE is_end
     ) USING (key)
   ) AS keys ON hash(written.origin, written.audit_id, written.received) = keys.key
   WHERE NOT is_end
@@ -75,7 +78,7 @@ _TWINS = f"""CREATE TABLE twins AS SELECT
       AND abs(epoch_us(mine.received) - epoch_us(other.received)) <= 60000000
   GROUP BY ALL"""  # noqa: S608
 
-_MARKED = """SELECT rows.*,
+_MARKED = """SELECT rows.* EXCLUDE (witnesses, is_twin),
     coalesce(twins.witnesses, 1) AS witnesses, coalesce(twins.is_twin, false) AS is_twin
   FROM rows LEFT JOIN twins USING (origin, audit_id, received)"""
 
@@ -92,31 +95,39 @@ FROM rows"""
 
 def build_index(files: Sequence[StoredFile], folder: str, threads: int) -> "IndexBuild":
     """What makes the index of these files in a folder; raises Unusable without the extra."""
-    connection = open_store(files, folder, threads, folders=(folder,))
-    return IndexBuild(connection, Path(folder), len({one.origin for one in files}))
+    lines = [(file.path, file.origin) for file in files if not file.is_saved]
+
+    def define(connection: "DuckDBPyConnection") -> None:
+        for statement in views.FUNCTIONS:
+            connection.execute(statement)
+        if lines:
+            connection.execute(views.lines_view(lines))
+            connection.execute(views.events_view((), has_lines=True))
+
+    paths = [file.path for file in files]
+    connection = locked_connection(paths, folder, threads, define, folders=(folder,))
+    return IndexBuild(connection, Path(folder), files)
 
 
 class IndexBuild:
     """One making of the index: ``run`` in one thread, ``progress`` in another."""
 
-    def __init__(self, connection: "DuckDBPyConnection", folder: Path, origins: int) -> None:
+    def __init__(
+        self, connection: "DuckDBPyConnection", folder: Path, files: Sequence[StoredFile]
+    ) -> None:
         self._connection = connection
-        self._work = folder / "events.parquet"
         self._made = folder / NAME
-        self._origins = origins
+        self._files = files
 
     def run(self) -> None:
-        """Write the files; raises duckdb.Error and OSError."""
-        # Partitioned by is_end it would take twice the time, and three times the memory.
-        self._copy(_EVENTS, self._work, "snappy")
-        self._view("written", [self._work])
+        """Write the files; raises duckdb.Error, OSError and Unusable."""
         self._made.mkdir()
-        ended = self._made / "ended.parquet"
-        self._copy(_ENDED, ended)
-        self._view("ended", [ended])
-        self._copy(_OPEN, self._made / "open.parquet")
-        self._work.unlink()
-        if self._origins > 1:
+        if not all(file.is_saved for file in self._files):
+            # Partitioned by is_end, or with the ends alone written anew, it would take far longer.
+            self._copy(f"{_SELECTED} FROM events", self._made / _EVENTS, "snappy")
+        _define_written(self._connection, self._files, self._made)
+        self._copy(_OPEN, self._made / _UNENDED)
+        if len({file.origin for file in self._files}) > 1:
             self._mark_twins()
         self._connection.close()
 
@@ -125,17 +136,14 @@ class IndexBuild:
         return float(self._connection.query_progress())
 
     def _mark_twins(self) -> None:
-        """Write the files again with the number of witnesses."""
-        paths = sorted(self._made.iterdir())
-        self._view("rows", paths)
+        """Write the rows again with the number of witnesses."""
+        self._connection.execute(_rows_view(self._made))
         self._connection.execute(_ACCOUNTS)
         self._connection.execute(_TWINS)
-        self._copy(_MARKED, self._made / "marked.parquet")
+        paths = sorted(self._made.iterdir())
+        self._copy(_MARKED, self._made / _TOLD)
         for path in paths:
             path.unlink()
-
-    def _view(self, name: str, paths: Sequence[Path]) -> None:
-        self._connection.execute(f"CREATE VIEW {name} AS FROM {_read(paths)}")
 
     def _copy(self, statement: str, path: Path, compression: str = "zstd") -> None:
         # Paths are ours; a statement of a user never comes here.
@@ -145,19 +153,50 @@ class IndexBuild:
         )
 
 
-def open_index(folder: str, threads: int) -> "DuckDBPyConnection":
-    """A connection with the view requests of the index alone, which nothing can widen."""
-    paths = sorted(Path(folder, NAME).iterdir())
-    more = "" if paths[0].name == "marked.parquet" else ", 1 AS witnesses, false AS is_twin"
-    rows = f"CREATE VIEW rows AS SELECT *{more} FROM {_read(paths)}"  # noqa: S608
+def open_index(folder: str, threads: int, files: Sequence[StoredFile] = ()) -> "DuckDBPyConnection":
+    """A connection with the view requests of the index alone, which nothing can widen.
+
+    ``files`` are those that it was made of; of them saved trails are read where they are.
+    """
+    made = Path(folder, NAME)
+    is_marked = (made / _TOLD).exists()
+    saved = [] if is_marked else [file for file in files if file.is_saved]
 
     def define(connection: "DuckDBPyConnection") -> None:
-        for statement in (*views.FUNCTIONS, rows, _REQUESTS):
+        for statement in views.FUNCTIONS:
             connection.execute(statement)
+        if not is_marked:
+            _define_written(connection, saved, made)
+        connection.execute(_rows_view(made))
+        connection.execute(_REQUESTS)
 
-    return locked_connection([str(path) for path in paths], folder, threads, define)
+    paths = [*map(str, sorted(made.iterdir())), *(file.path for file in saved)]
+    return locked_connection(paths, folder, threads, define)
 
 
-def _read(paths: Sequence[Path]) -> str:
-    listed = ", ".join(views.text(str(path)) for path in paths)
-    return f"read_parquet([{listed}], hive_partitioning = false)"
+def _define_written(
+    connection: "DuckDBPyConnection", files: Sequence[StoredFile], made: Path
+) -> None:
+    """The view written: the events that were copied, and those of saved trails."""
+    parts = [f"FROM {_read(made / _EVENTS)}"] if (made / _EVENTS).exists() else []
+    saved = [(one.path, one.origin if one.is_renamed else None) for one in files if one.is_saved]
+    if saved:
+        for path, _ in saved:
+            check_saved(connection, path)
+        connection.execute(views.events_view(saved, has_lines=False, name="saved"))
+        parts.append(f"{_SELECTED} FROM saved")
+    connection.execute("CREATE VIEW written AS " + " UNION ALL BY NAME ".join(parts))
+
+
+def _rows_view(made: Path) -> str:
+    """The view rows: one for each request and witness."""
+    if (made / _TOLD).exists():
+        return f"CREATE VIEW rows AS FROM {_read(made / _TOLD)}"
+    return (
+        "CREATE VIEW rows AS SELECT *, 1 AS witnesses, false AS is_twin FROM "  # noqa: S608
+        f"({_ENDED} UNION ALL BY NAME FROM {_read(made / _UNENDED)})"
+    )
+
+
+def _read(path: Path) -> str:
+    return f"read_parquet({views.text(str(path))}, hive_partitioning = false)"

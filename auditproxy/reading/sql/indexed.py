@@ -11,24 +11,31 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.reading.meaning.events import Counts
 from auditproxy.reading.sql.store import StoredFile
+from auditproxy.reading.trail.sources import TrailFile
 
 ANSWER_TIMEOUT = 30.0
 """Seconds that one answer may take."""
+_CLOSED = "the trail is closed"
 
 
 class IndexTask(msgspec.Struct, frozen=True):
-    """What the process is for; ``folder`` has the index, and what does not fit into memory."""
+    """What the process is for; ``folder`` has the index, and what does not fit into memory.
 
-    files: tuple[StoredFile, ...]
+    ``stored`` are the files that an index was built of.
+    """
+
+    files: tuple[TrailFile, ...]
     folder: str
     threads: int
-    is_built: bool
+    is_built: bool = False
+    stored: tuple[StoredFile, ...] = ()
 
 
 class IndexQuestion(msgspec.Struct, frozen=True):
@@ -40,28 +47,47 @@ class IndexQuestion(msgspec.Struct, frozen=True):
     expression: str = ""
 
 
+class IndexProgress(NamedTuple):
+    """How far an index is: events that were written anew for it, and of the index 0 to 100.
+
+    ``percent`` is None before it is begun.
+    """
+
+    events: int
+    percent: float | None
+
+
 class IndexedTrail:
     """Answers questions, one after the other, from any thread; ``close`` it."""
 
     def __init__(
         self,
-        files: Sequence[StoredFile],
+        files: Sequence[TrailFile],
         folder: str,
         *,
         threads: int = 2,
         timeout: float = ANSWER_TIMEOUT,
     ) -> None:
-        self._task = IndexTask(tuple(files), folder, threads, is_built=False)
+        self._task = IndexTask(tuple(files), folder, threads)
+        self.counts = Counts()
+        """What the lines were of files that were written anew."""
         self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._closed = False
 
-    def build(self, report: Callable[[float], None] = lambda done: None) -> None:
-        """Make the index; ``report`` gets how much of it is done, 0 to 100. Raises Unusable."""
+    def build(self, report: Callable[[IndexProgress], None] = lambda done: None) -> None:
+        """Make the index; ``report`` gets how far it is, again and again. Raises Unusable."""
         with self._lock:
+            if self._closed:
+                raise Unusable(_CLOSED)
             self._start(report)
             self._task = msgspec.structs.replace(self._task, is_built=True)
+
+    @property
+    def stored(self) -> tuple[StoredFile, ...]:
+        """The files that the index was made of."""
+        return self._task.stored
 
     def ask(
         self,
@@ -77,7 +103,7 @@ class IndexedTrail:
         question = IndexQuestion(statement, tuple(parameters), most_rows, expression)
         with self._lock:
             if self._closed:
-                raise Unusable("the trail is closed")
+                raise Unusable(_CLOSED)
             if self._process is None:
                 self._start(lambda done: None)
             return list(self._answer(question)["rows"])
@@ -92,7 +118,7 @@ class IndexedTrail:
         with self._lock:
             self._end()
 
-    def _start(self, report: Callable[[float], None]) -> None:
+    def _start(self, report: Callable[[IndexProgress], None]) -> None:
         process = self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "auditproxy.reading.sql.indexing"],
             stdin=subprocess.PIPE,
@@ -100,10 +126,17 @@ class IndexedTrail:
             # Of Ctrl-C it learns by the end of its input.
             start_new_session=True,
         )
+        if self._closed:
+            # close() may have looked for a process before there was one.
+            process.kill()
         self._send(process, self._task)
         while "ready" not in (said := self._said(process)):
             if "progress" in said:
-                report(float(said["progress"]))
+                report(IndexProgress(**said["progress"]))
+            if "stored" in said:
+                stored = msgspec.convert(said["stored"], tuple[StoredFile, ...])
+                self._task = msgspec.structs.replace(self._task, stored=stored)
+                self.counts = Counts(said["counts"])
 
     def _answer(self, question: IndexQuestion) -> dict[str, Any]:
         process = self._process

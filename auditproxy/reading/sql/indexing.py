@@ -1,7 +1,7 @@
 """The program of a process that makes an index and answers from it: ``python -m`` this module.
 
 An IndexTask comes on standard input, then IndexQuestions, each a line of JSON. Standard output has
-how far the index is, then a line for each question. It ends with its input.
+how far the index is and what it is of, then a line for each question. It ends with its input.
 """
 
 import contextlib
@@ -9,17 +9,18 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.reading.meaning.events import EVENTS, Counts
 from auditproxy.reading.sql.answering import limit_memory, plain
 from auditproxy.reading.sql.expressions import check_expression, placed_fault
-from auditproxy.reading.sql.index import build_index, open_index
-from auditproxy.reading.sql.indexed import IndexQuestion, IndexTask
-from auditproxy.reading.sql.store import first_line, is_one_select
+from auditproxy.reading.sql.index import IndexBuild, build_index, open_index
+from auditproxy.reading.sql.indexed import IndexProgress, IndexQuestion, IndexTask
+from auditproxy.reading.sql.store import StoredFile, first_line, is_one_select, prepare
+from auditproxy.reading.trail.saved import import_duckdb
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -36,11 +37,11 @@ def main() -> int:
         # The command was ended before it said what to do.
         return 0
     task = msgspec.json.decode(first, type=IndexTask)
+    stored = task.stored
     try:
         if not task.is_built:
-            for done in _build(task):
-                _say({"progress": done})
-        connection = open_index(task.folder, task.threads)
+            stored = _build(task)
+        connection = open_index(task.folder, task.threads, stored)
     except Unusable as error:
         _say({"error": str(error)})
         return 0
@@ -71,31 +72,55 @@ def answer(connection: "DuckDBPyConnection", question: IndexQuestion) -> dict[st
     return {"rows": shown, "cut": len(rows) > question.most_rows}
 
 
-def _build(task: IndexTask) -> Iterator[float]:
-    """Make the index; how much of it is done, again and again. Raises Unusable."""
-    import duckdb
-
-    faults: list[Exception] = []
-    try:
-        build = build_index(task.files, task.folder, task.threads)
-    except duckdb.Error as error:
-        raise Unusable(f"the index cannot be made: {first_line(error)}") from None
-
-    def run() -> None:
-        try:
-            build.run()
-        except duckdb.Error as error:
-            faults.append(error)
-
-    thread = threading.Thread(target=run, name="index", daemon=True)
+def _build(task: IndexTask) -> tuple[StoredFile, ...]:
+    """Make the index, and say how much of it is done; what it is of. Raises Unusable."""
+    made = _Making(task)
+    thread = threading.Thread(target=made.run, name="index", daemon=True)
     thread.start()
     while thread.is_alive():
         thread.join(_LOOK)
-        # It is closed once it is done.
-        with contextlib.suppress(duckdb.Error):
-            yield max(0.0, build.progress())
-    if faults:
-        raise Unusable(f"the index cannot be made: {first_line(faults[0])}")
+        _say({"progress": made.progress()._asdict()})
+    if made.fault:
+        raise Unusable(made.fault)
+    stored = [msgspec.to_builtins(file) for file in made.stored]
+    _say({"stored": stored, "counts": made.counts})
+    return made.stored
+
+
+class _Making:
+    """From files to an index: ``run`` in one thread, ``progress`` in another."""
+
+    def __init__(self, task: IndexTask) -> None:
+        self._task = task
+        self._build: IndexBuild | None = None
+        self.counts = Counts()
+        self.stored: tuple[StoredFile, ...] = ()
+        self.fault = ""
+
+    def run(self) -> None:
+        """Make it; ``fault`` says why it cannot be made."""
+        import duckdb
+
+        task = self._task
+        try:
+            self.stored = tuple(prepare(task.files, task.folder, self.counts))
+            self._build = build_index(self.stored, task.folder, task.threads)
+            self._build.run()
+        except Unusable as error:
+            self.fault = "; ".join(error.faults)
+        except duckdb.Error as error:
+            self.fault = f"the index cannot be made: {first_line(error)}"
+        except OSError as error:
+            self.fault = f"{error.filename or 'the index'}: {error.strerror}"
+
+    def progress(self) -> IndexProgress:
+        """How far it is."""
+        percent = None
+        if self._build is not None:
+            # It is closed once it is done.
+            with contextlib.suppress(import_duckdb().Error):
+                percent = max(0.0, self._build.progress())
+        return IndexProgress(self.counts[EVENTS], percent)
 
 
 def _say(value: dict[str, Any]) -> None:

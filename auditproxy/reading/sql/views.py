@@ -124,14 +124,16 @@ def lines_view(files: Sequence[tuple[str, str]], columns: Sequence[str] = ()) ->
     return "CREATE VIEW lines AS " + " UNION ALL ".join(parts)
 
 
-def events_view(saved: Sequence[tuple[str, str | None]], *, has_lines: bool) -> str:
+def events_view(
+    saved: Sequence[tuple[str, str | None]], *, has_lines: bool, name: str = "events"
+) -> str:
     """The view of the events of the lines, if there are any, and of saved trails.
 
     A saved trail has the origin that is given, or those that it was saved with.
     """
-    names = ", ".join(f'"{name}"' for name in COLUMNS if name != "origin")
+    names = ", ".join(f'"{column}"' for column in COLUMNS if column != "origin")
     parts = [_EVENTS] if has_lines else []
     for path, origin in saved:
         of = "origin" if origin is None else f"{text(origin)} AS origin"
         parts.append(f"SELECT {of}, {names} FROM read_parquet({text(path)})")  # noqa: S608
-    return "CREATE VIEW events AS " + " UNION ALL ".join(parts)
+    return f"CREATE VIEW {name} AS " + " UNION ALL ".join(parts)

@@ -255,6 +255,28 @@ def test_a_time_is_chosen_by_dragging(watched: Watched, numbered: str) -> None:
     assert "since=2026-11-23T00%3A01%3A" in page.url
 
 
+def test_while_the_index_is_made(watched: Watched, shop: str) -> None:
+    """The newest requests and how far it is; then the page as it is."""
+    page = watched.page
+    row = {"key": [1, "a", "o"], "time": "2026-11-23T10:00:00.000Z", "user": HOSTILE[0]} | dict.fromkeys(
+        ("request", "result", "took", "from", "client", "auditID", "outcome", "tone"), "plain"
+    )  # fmt: skip
+    begun = {"files": ["audit.log"], "fileCount": 1, "isMade": False, "sessions": 0}
+    begun |= {"progress": {"events": 0, "percent": 34.4}, "rows": [row | {"witnesses": 1}]}
+    page.route("**/api/trail", lambda route: route.fulfill(json=begun))
+    page.goto(shop)
+    expect(page.locator("#making-says")).to_contain_text("Making the index: 34 %.")
+    expect(page.locator("#rows tbody tr")).to_have_count(1)
+    assert page.locator("#rows tbody").inner_text().split("\t")[1] == HOSTILE[0]
+    assert page.locator("#rows").get_attribute("aria-busy") == "true"
+    assert page.locator("#filters").evaluate("one => one.inert")
+    assert page.locator("#made").evaluate("one => one.value") == 34.4
+    page.unroute("**/api/trail")
+    expect(page.locator("#making")).to_be_hidden()
+    assert len(requests_of(page)) == 13
+    assert not page.locator("#filters").evaluate("one => one.inert")
+
+
 def test_hostile_trails(watched: Watched, tmp_path: Path) -> None:
     """Every text of clients is shown, and none becomes an element, a script or another order."""
     log = write(tmp_path / "audit.log", hostile_events())

@@ -38,6 +38,7 @@ def test_the_page_is_opened_by_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
         path = Path(urlsplit(address).path)
         assert path.stat().st_mode & 0o77 == 0
         opened.append(path.read_text())
+        asyncio.run(until(lambda: "3 requests" in err.getvalue(), "the index was made"))
         os.kill(os.getpid(), signal.SIGTERM)
 
     assert view([str(log)], SETTINGS, out, err, browse) == 0
@@ -106,9 +107,21 @@ def test_lines_that_are_not_events_are_said(tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     log.write_bytes(b"not an event\n" + write_numbered(tmp_path / "other", 2).read_bytes())
     err = io.StringIO()
-    view([str(log)], SETTINGS, io.StringIO(), err, lambda _: os.kill(os.getpid(), signal.SIGINT))
+
+    def browse(address: str) -> None:
+        asyncio.run(until(lambda: "2 requests" in err.getvalue(), "the index was made"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    view([str(log)], SETTINGS, io.StringIO(), err, browse)
     assert "1 line is not an audit event" in err.getvalue()
-    assert "2 requests" in err.getvalue()
+
+
+def test_an_index_that_cannot_be_made(tmp_path: Path) -> None:
+    """The command ends with what is wrong, and nothing is left."""
+    log = tmp_path / "saved.parquet"
+    log.write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(Unusable, match=r"saved\.parquet cannot be read as Parquet"):
+        view([str(log)], SETTINGS, io.StringIO(), io.StringIO(), lambda _: None)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

@@ -71,7 +71,7 @@ class InProcess:
         stored = prepare(files_of([str(log) for log in logs], str(folder)), str(folder), Counts())
         self.blocks: list[Block] = blocks_of([TrailFile(one.path, one.origin) for one in stored])
         build_index(stored, str(folder), 1).run()
-        self._connection = open_index(str(folder), 1)
+        self._connection = open_index(str(folder), 1, stored)
 
     def ask(
         self,

@@ -13,17 +13,18 @@ from auditproxy.reading.sql.index import LONGEST_ASKED, build_index, open_index
 from auditproxy.reading.sql.store import open_store, prepare
 from auditproxy.reading.trail.sources import files_of
 from tests.fakes.trails import COMPLETE, PANIC, RECEIVED, STARTED, event, write
+from tests.reading.saving import save
 
 
 def indexed(folder: Path, *logs: Path) -> Any:
     """A connection to the index of these logs."""
-    (folder / "index").mkdir(exist_ok=True)
+    (folder / "index").mkdir(parents=True, exist_ok=True)
     stored = prepare(files_of([str(log) for log in logs], str(folder)), str(folder), Counts())
     build = build_index(stored, str(folder / "index"), 1)
     build.run()
     with pytest.raises(duckdb.Error):
         build.progress()
-    return open_index(str(folder / "index"), 1)
+    return open_index(str(folder / "index"), 1, stored)
 
 
 def test_one_row_for_a_request(tmp_path: Path) -> None:
@@ -66,6 +67,35 @@ def test_twins(tmp_path: Path) -> None:
         ("same", "Metadata", 2, True),
         ("same", "RequestResponse", 2, False),
     ]
+    connection.close()
+
+
+def test_saved_trails(tmp_path: Path) -> None:
+    """Are read where they are, beside lines: the same rows, and no second copy of them."""
+    events = [
+        event(audit_id="a", stage=RECEIVED),
+        event("patch", "deployments", "x", audit_id="a", requestObject={"a": "b"}),
+        event("watch", audit_id="b", stage=RECEIVED),
+        event("watch", audit_id="b", stage=STARTED),
+    ]
+    log = write(tmp_path / "audit.log", events)
+    saved = save(tmp_path, events)
+    statement = "SELECT * EXCLUDE (origin) FROM requests ORDER BY audit_id"
+    connection = indexed(tmp_path / "of-lines", log)
+    expected = connection.execute(statement).fetchall()
+    connection.close()
+    connection = indexed(tmp_path / "of-saved", saved)
+    assert connection.execute(statement).fetchall() == expected
+    assert len(expected) == 2
+    with pytest.raises(duckdb.Error):
+        connection.execute(f"FROM read_json('{log}')")
+    connection.close()
+    made = [path.name for path in (tmp_path / "of-saved" / "index" / "requests").iterdir()]
+    assert made == ["open.parquet"]
+    other = write(tmp_path / "other.log", [event(audit_id="c"), events[1]])
+    connection = indexed(tmp_path / "of-both", saved, other)
+    rows = connection.execute("SELECT audit_id, witnesses FROM requests ORDER BY ALL").fetchall()
+    assert rows == [("a", 2), ("a", 2), ("b", 1), ("c", 1)]
     connection.close()
 
 

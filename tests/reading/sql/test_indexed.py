@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.reading.sql.indexed import IndexedTrail
-from auditproxy.reading.sql.store import StoredFile
+from auditproxy.reading.sql.indexed import IndexedTrail, IndexProgress
+from auditproxy.reading.trail.sources import TrailFile
 from tests.fakes.trails import event, write
 
 ENDLESS = (
@@ -17,19 +17,20 @@ ENDLESS = (
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> list[StoredFile]:
+def stored(tmp_path: Path) -> list[TrailFile]:
     """A log of two requests."""
     log = write(tmp_path / "audit.log", [event(name="a"), event(name="b")])
-    return [StoredFile(str(log), "o")]
+    return [TrailFile(str(log), "o")]
 
 
 @pytest.fixture
-def trail(stored: list[StoredFile], tmp_path: Path) -> Iterator[IndexedTrail]:
+def trail(stored: list[TrailFile], tmp_path: Path) -> Iterator[IndexedTrail]:
     """Its index, made."""
     made = IndexedTrail(stored, str(tmp_path), threads=1)
-    seen: list[float] = []
+    seen: list[IndexProgress] = []
     made.build(seen.append)
-    assert all(0 <= done <= 100 for done in seen)
+    assert seen
+    assert all(done.percent is None or 0 <= done.percent <= 100 for done in seen)
     yield made
     made.close()
 
@@ -56,7 +57,7 @@ def test_a_fault_and_then_an_answer(trail: IndexedTrail) -> None:
     assert trail.ask("SELECT 1") == [[1]]
 
 
-def test_one_that_takes_too_long(stored: list[StoredFile], tmp_path: Path) -> None:
+def test_one_that_takes_too_long(stored: list[TrailFile], tmp_path: Path) -> None:
     """Its process is ended, and the next question is answered by another one from the same index."""
     trail = IndexedTrail(stored, str(tmp_path), threads=1, timeout=1)
     trail.build()
@@ -91,7 +92,7 @@ def test_closing_ends_a_question(trail: IndexedTrail) -> None:
 
 def test_an_index_that_cannot_be_made(tmp_path: Path) -> None:
     """A log that is not there is a fault of the building."""
-    trail = IndexedTrail([StoredFile(str(tmp_path / "none.log"), "o")], str(tmp_path))
+    trail = IndexedTrail([TrailFile(str(tmp_path / "none.log"), "o")], str(tmp_path))
     with pytest.raises(Unusable, match=r"none\.log"):
         trail.build()
     trail.close()

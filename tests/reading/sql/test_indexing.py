@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from auditproxy.reading.sql.indexed import IndexQuestion, IndexTask
-from auditproxy.reading.sql.store import StoredFile
+from auditproxy.reading.trail.sources import TrailFile
 from tests.fakes.trails import event, write
 
 
@@ -30,8 +30,8 @@ def said(task: IndexTask, *questions: IndexQuestion) -> list[dict[str, Any]]:
 def test_questions(tmp_path: Path) -> None:
     """Rows, whether there are more, and faults; a process on an index that is there answers too."""
     log = write(tmp_path / "audit.log", [event(name=name) for name in "abc"])
-    task = IndexTask((StoredFile(str(log), "o"),), str(tmp_path), 1, is_built=False)
-    ready, rows, cut, fault, refused, again = said(
+    task = IndexTask((TrailFile(str(log), "o"),), str(tmp_path), 1)
+    made, ready, rows, cut, fault, refused, again = said(
         task,
         IndexQuestion('SELECT "name", source_ips FROM requests ORDER BY "name" LIMIT ?', (2,), 10),
         IndexQuestion("SELECT * FROM requests", (), 2),
@@ -39,6 +39,7 @@ def test_questions(tmp_path: Path) -> None:
         IndexQuestion("DROP VIEW requests", (), 2),
         IndexQuestion("SELECT count(*) FROM requests", (), 2),
     )
+    assert [one["path"] for one in made["stored"]] == [str(log)]
     assert ready == {"ready": True}
     assert rows == {"rows": [["a", ["192.0.2.7"]], ["b", ["192.0.2.7"]]], "cut": False}
     assert (len(cut["rows"]), cut["cut"]) == (2, True)
@@ -51,9 +52,7 @@ def test_questions(tmp_path: Path) -> None:
 
 def test_an_index_that_cannot_be_made(tmp_path: Path) -> None:
     """One line that says why."""
-    task = IndexTask(
-        (StoredFile(str(tmp_path / "none.log"), "o"),), str(tmp_path), 1, is_built=False
-    )
+    task = IndexTask((TrailFile(str(tmp_path / "none.log"), "o"),), str(tmp_path), 1)
     (fault,) = said(task)
     assert "none.log" in fault["error"]
     assert "\n" not in fault["error"]

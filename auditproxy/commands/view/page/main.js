@@ -4,6 +4,7 @@ import { ask, showFault, takeToken } from "./api.js";
 import { at, announce } from "./dom.js";
 import { closeDetail, showDetail } from "./detail.js";
 import { copyCommand, entered, fillForm, go, offer, wanted } from "./filters.js";
+import { madeTrail } from "./making.js";
 import { playing } from "./player.js";
 import { pageKey, requests, showPage } from "./requests.js";
 import { closeSession, loadSession, loadSessions, sessions } from "./sessions.js";
@@ -165,13 +166,17 @@ addEventListener("keydown", (event) => {
   action();
 });
 
+const named = ({ files, fileCount }) => (files.length === 1 ? files[0] : `${fileCount} files`);
+
 takeToken();
 withFault(async () => {
-  trail = await ask("trail");
-  const files = trail.fileCount === 1 ? trail.files[0] : `${trail.fileCount} files`;
-  at("about").textContent = `${trail.count.toLocaleString("en")} requests of ${files}, as they were when this began`;
+  trail = await madeTrail((begun) => {
+    trail = begun;
+    at("about").textContent = `Requests of ${named(begun)}`;
+    at("show-sessions").hidden = !begun.sessions;
+  });
+  at("about").textContent = `${trail.count.toLocaleString("en")} requests of ${named(trail)}, as they were when this began`;
   if (trail.notes.length) at("about").append(` (${trail.notes.join("; ")})`);
-  at("show-sessions").hidden = !trail.sessions;
   await show();
   offer(await ask("suggestions"));
 })();
