@@ -1,9 +1,9 @@
 """Replay: what a recording's terminal showed, as rows of text at each moment.
 
 The terminal is followed here (sessions/terminal/screen.py), and the page gets rows: nothing that a
-container wrote is interpreted by a browser. Colours are read over. What changes within a thirtieth
-of a second is one frame. A page asks for one part after the other, and a replay continues where the
-part before ended; to go back it begins anew.
+container wrote is interpreted by a browser, and colours are numbers (styledscreen.py). What changes
+within a thirtieth of a second is one frame. A page asks for one part after the other, and a replay
+continues where the part before ended; to go back it begins anew.
 """
 
 import threading
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Channel
 from auditproxy.commands.view.recorded import ListedRecordings
+from auditproxy.commands.view.styledscreen import PLAIN, Run, StyledScreen
 from auditproxy.reading.meaning.cells import visible
 from auditproxy.recordings.encryption import Decrypt
 from auditproxy.recordings.reading import UnreadableRecording, read_events
@@ -26,7 +27,6 @@ from auditproxy.sessions.castreader import (
     CastNote,
     CastResize,
 )
-from auditproxy.sessions.terminal.screen import VisibleScreen
 
 FRAME = 1 / 30
 """Seconds."""
@@ -43,11 +43,15 @@ MOST_HITS = 200
 _LONGEST_ROW = 2000
 
 
+ShownRow = str | list[tuple[str, int | None, int | None, int]]
+"""A plain row, or its runs: text, colours of both grounds, and attributes."""
+
+
 class ScreenRows(NamedTuple):
-    """What a terminal shows: rows as visible texts, and the cursor's row and column."""
+    """What a terminal shows: rows of visible texts, and the cursor's row and column."""
 
     size: tuple[int, int]
-    rows: list[str]
+    rows: list[ShownRow]
     cursor: tuple[int, int]
 
 
@@ -59,7 +63,7 @@ class ReplayedSession:
         header = next(self._events)
         assert isinstance(header, CastHeader)
         self._has_terminal = header.auditproxy.tty or not header.auditproxy.kind
-        self._screen = VisibleScreen(max(0, header.width), max(0, header.height))
+        self._screen = StyledScreen(max(0, header.width), max(0, header.height))
         self._fed = 0
         self._waiting = self._next()
         self.seconds = 0.0
@@ -90,7 +94,7 @@ class ReplayedSession:
 
     def shown(self) -> ScreenRows:
         """What the terminal shows now."""
-        rows = [visible(row, _LONGEST_ROW) for row in self._screen.display()]
+        rows = [_shown(runs) for runs in self._screen.runs()]
         place = self._screen.row - self._screen.rows.top, self._screen.column
         return ScreenRows((self._screen.rows.columns, len(rows)), rows, place)
 
@@ -185,7 +189,7 @@ def _part(replay: ReplayedSession, at: float) -> dict[str, Any]:
             for place, row in enumerate(now.rows)
             if not is_same or row != before.rows[place]
         }
-        written += 8 + sum(map(len, changed.values()))
+        written += 8 + sum(map(_size, changed.values()))
         frames.append([replay.seconds, changed, now.cursor, None if is_same else now.size])
         before = now
     return {
@@ -197,6 +201,18 @@ def _part(replay: ReplayedSession, at: float) -> dict[str, Any]:
         "next": replay.coming,
         "isCut": replay.is_cut,
     }
+
+
+def _shown(runs: list[Run]) -> ShownRow:
+    """A row as the page gets it."""
+    if not any(run.style != PLAIN for run in runs):
+        return visible("".join(run.text for run in runs), _LONGEST_ROW)
+    return [(visible(run.text, _LONGEST_ROW), *run.style) for run in runs]
+
+
+def _size(row: ShownRow) -> int:
+    """Characters, as many as its JSON has about."""
+    return len(row) if isinstance(row, str) else sum(24 + len(run[0]) for run in row)
 
 
 def _hits(events: Iterator[CastEvent | CastHeader], text: str) -> Iterator[float]:

@@ -35,8 +35,11 @@ _TITLE_END = re.compile(rb"[\x07\x18\x1a\x1b\r\n]")
 class VisibleScreen:
     """One screen. Sizes are clamped to 500 x 200; 0 means 80 or 24."""
 
+    rows_of: type[Rows] = Rows
+    """What keeps its rows."""
+
     def __init__(self, columns: int = COLUMNS, rows: int = ROWS) -> None:
-        self.rows = Rows(*clamped(columns, rows))
+        self.rows = self.rows_of(*clamped(columns, rows))
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = b""
         self._cut = False
@@ -201,7 +204,9 @@ class VisibleScreen:
             self._x = 0 if escape == b"E" else self._x
             self.line_feed()
         elif escape == b"c":
-            self.rows = Rows(self.rows.columns, len(self.rows), self.rows.top + len(self.rows))
+            self.rows = self.rows_of(
+                self.rows.columns, len(self.rows), self.rows.top + len(self.rows)
+            )
             self._defaults()
 
     def _restore(self) -> None:

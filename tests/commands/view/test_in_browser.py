@@ -398,6 +398,51 @@ def test_a_session_is_played(watched: Watched, recorded: str) -> None:
     assert requests_of(page) == ["exec web-7d4b9 -n shop -c app -- sh -c 'cat /etc/passwd'"]
 
 
+COLOURED = (
+    "\x1b[31mred\x1b[m \x1b[38;5;196mcube\x1b[m \x1b[48;2;1;2;3mtrue\x1b[m \x1b[1;4mbold\x1b[m "
+    "\x1b[7mback\x1b[m \x1b[30;40mhidden\x1b[m\r\n"
+    "\x1b[31;<script>alert(1)</script>m\x1b[32m<b onclick=alert(2) style=color:red>\x1b[m\r\n"
+    "\x1b[38;2;999;0;0murl(javascript:alert(3))\x1b[m;background:url(//x.test)\r\n$ "
+)
+"""Output that a container wrote, honest and hostile."""
+
+
+def test_colours_of_a_session(watched: Watched, tmp_path: Path) -> None:
+    """The terminal's colours and attributes, which can be turned off; all else is text."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    header = {"version": 2, "width": 70, "height": 6, "timestamp": 1}
+    lines = [header | {"auditproxy": {"kind": "exec", "tty": True}}, [0.0, "o", COLOURED]]
+    name = "2026-11-28T02-13-20.123456Z_shop_web_audit_made.cast"
+    (folder / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_shop(tmp_path / "logs")
+    with viewed(str(tmp_path / "logs"), f"--recordings={folder}") as address:
+        watched.open(address)
+        page = watched.page
+        page.goto(f"{address.partition('#')[0]}?view=sessions&session={name}")
+        expect(page.locator(".screen")).to_contain_text("red cube true bold back hidden")
+
+        def style(text: str, what: str) -> str:
+            found = page.locator(".screen .row span", has_text=text).first
+            return str(found.evaluate(f"one => getComputedStyle(one).{what}"))
+
+        assert style("red", "color") == "rgb(224, 87, 91)"
+        assert style("cube", "color") == "rgb(255, 0, 0)"
+        assert style("true", "backgroundColor") == "rgb(1, 2, 3)"
+        assert style("bold", "fontWeight") == "700"
+        assert style("bold", "textDecorationLine") == "underline"
+        assert style("back", "backgroundColor") == "rgb(216, 222, 230)"
+        assert style("back", "color") == "rgb(11, 14, 18)"
+        assert style("hidden", "color") == style("hidden", "backgroundColor")
+        shown = terminal(page)
+        for text in ("<b onclick=alert(2) style=color:red>", ";background:url(//x.test)"):
+            assert text in shown
+        assert page.locator(".screen b, .screen script, .screen [onclick]").count() == 0
+        page.locator("#colours").uncheck()
+        expect(page.locator(".screen .row span:not(.cursor)")).to_have_count(0)
+        assert terminal(page) == shown
+
+
 def test_places_of_a_session(watched: Watched, recorded: str) -> None:
     """A command's time, a text, the slider, and keys."""
     page = watched.open(recorded)

@@ -36,6 +36,11 @@ def replays(folder: Path) -> Replays:
     return Replays(recordings_in(folder, None, report=lambda line: None), None)
 
 
+def plain(row: Any) -> str:
+    """The text of a row."""
+    return row if isinstance(row, str) else "".join(text for text, *_ in row)
+
+
 def whole(player: Replays, name: str, at: float = 0) -> list[tuple[float, list[str]]]:
     """Every frame from a time on, put together as the page does it."""
     found: list[tuple[float, list[str]]] = []
@@ -50,7 +55,7 @@ def whole(player: Replays, name: str, at: float = 0) -> list[tuple[float, list[s
                 rows[place] = row
             found.append((seconds, list(rows)))
         coming = part["next"]
-    return found
+    return [(seconds, [plain(row) for row in shown]) for seconds, shown in found]
 
 
 def test_a_session(tmp_path: Path) -> None:
@@ -85,7 +90,7 @@ def test_there_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert dict(whole(player, name)) == expected
     for at, seconds in ((42.4, 42.3), (1.25, 1.2), (30.15, 30.1), (0.0, 0), (1000.0, 42.3)):
         part = player.part({"name": name, "at": str(at)})
-        assert part["rows"] == expected[seconds]
+        assert [plain(row) for row in part["rows"]] == expected[seconds]
 
 
 def test_what_comes_together_is_one_frame(tmp_path: Path) -> None:
@@ -194,3 +199,15 @@ def test_the_screen_is_the_one_that_commands_are_followed_on(tmp_path: Path) -> 
     part = replays(tmp_path).part({"name": name, "at": "1"})
     assert part["rows"] == screen.display()
     assert tuple(part["cursor"]) == (screen.row - screen.rows.top, screen.column)
+
+
+def test_colours(tmp_path: Path) -> None:
+    """Are numbers beside visible texts; what only changes its colour is a frame too."""
+    name = made(tmp_path, [1, "o", "a\x1b[1;34mb\x1b[0m\u202e"], [2, "o", "\r\x1b[38;2;1;2;3ma"])
+    part = replays(tmp_path).part({"name": name, "at": "1"})
+    assert part["rows"][0] == [("a", None, None, 0), ("b\\u202e", 4, None, 1)]
+    assert part["rows"][1] == ""
+    ((seconds, changed, _, _),) = part["frames"]
+    assert (seconds, list(changed)) == (2.0, [0])
+    assert changed[0][0] == ("a", 256 + 0x010203, None, 0)
+    json.dumps(part)

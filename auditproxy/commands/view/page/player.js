@@ -3,6 +3,7 @@
 
 import { ask } from "./api.js";
 import { announce, make } from "./dom.js";
+import { pieces } from "./colours.js";
 
 const TICK = 40; // Milliseconds between two looks at what is due.
 let current = null;
@@ -32,6 +33,8 @@ export function player(session, fault) {
   const time = make("output", { id: "player-time" }, "");
   const speed = choice("Speed", [[0.5, "0.5×"], [1, "1×"], [2, "2×"], [4, "4×"], [8, "8×"]], 1);
   const idle = choice("Longest pause", [[0, "as it was"], [1, "1 s"], [2, "2 s"], [5, "5 s"]], 2);
+  // Without them what was written in the colour of its background is seen too.
+  const colours = make("input", { type: "checkbox", id: "colours", checked: "", onchange: () => draw() });
   const text = make("input", { type: "search", "aria-label": "Find in the session", placeholder: "find in the session" });
   const hits = make("output", { id: "player-hits" }, "");
   const find = make(
@@ -45,17 +48,9 @@ export function player(session, fault) {
 
   function draw() {
     const [row, column] = state.cursor;
-    const lines = state.rows.map((line, number) => {
-      if (number !== row) return make("span", { class: "row" }, line);
-      const padded = line.padEnd(column + 1);
-      return make(
-        "span",
-        { class: "row" },
-        padded.slice(0, column),
-        make("span", { class: "cursor" }, padded[column]),
-        padded.slice(column + 1),
-      );
-    });
+    const lines = state.rows.map((line, number) =>
+      make("span", { class: "row" }, ...pieces(line, number === row ? column : -1, colours.checked)),
+    );
     screen.replaceChildren(...lines);
     place.value = String(state.at);
     place.setAttribute("aria-valuetext", clock(state.at));
@@ -161,7 +156,7 @@ export function player(session, fault) {
     "div",
     { class: "player" },
     screen,
-    make("div", { class: "controls" }, start, place, time, speed.label, idle.label),
+    make("div", { class: "controls" }, start, place, time, speed.label, idle.label, make("label", {}, colours, " Colours")),
     find,
     note,
   );
