@@ -7,6 +7,7 @@ from auditproxy.files.files import Files
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
 from auditproxy.options.backends import describe_backends
+from auditproxy.options.workers import shown_for_workers
 from auditproxy.sockets.listener import shown_address
 
 UNDELIVERED = 3
@@ -29,7 +30,7 @@ def serving_line(options: Options, port: int) -> str:
     workers = f"with {count} workers, " if count > 1 else ""
     return (
         f"serving on {shown_address(options.serving.bind_address, port)}, {workers}"
-        f"audit events go to {describe_backends(options)}"
+        f"audit events go to {describe_backends(shown_for_workers(options))}"
     )
 
 

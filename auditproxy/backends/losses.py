@@ -30,6 +30,26 @@ _OF_THE_EVENT = frozenset(
 """Reasons that say nothing of whether the next event would be taken."""
 
 
+TO_DO = {
+    "disk-full": "make room on its disk",
+    "write-error": "correct what the line says; the next event is tried again",
+    "broken-pipe": "start what reads the log again, and the proxy after it",
+    "encode-error": "report it as a fault of the proxy",
+    "crash": "report it as a fault of the proxy",
+    "too-large": "raise the limit, or record less of such requests in the policy",
+    "buffer-full": "raise --audit-{backend}-batch-buffer-size, or make its receiver faster",
+    "shutdown": "raise --shutdown-audit-grace-period, and the pod's grace period with it",
+    "spool-full": "raise --audit-{backend}-spool-max-bytes, or make its receiver take events",
+    "dead-letter": "see why its receiver refuses them, and send the file again",
+    "damaged": "look for faults of the spool's disk",
+    "rejected": "see why its receiver refuses them",
+}
+"""What operators can do, by the metric's word."""
+_NOT_TAKEN = (
+    "make its receiver take events; with --audit-{backend}-spool-dir they wait on the disk instead"
+)
+
+
 class LossCount(Protocol):
     """What a spool says of its lines; any thread may call it. The words are those of Losses."""
 
@@ -56,8 +76,8 @@ class Losses:
     ``fault`` is why it accepts no events, "" while it does, and ``failed`` when it last did not.
     It is public, because it names no file and no host.
 
-    A line is as kube-apiserver's (apiserver audit/metrics.go HandlePluginError),
-    without the events: their text can hold secrets.
+    A line says what was lost, why, and what to do. It is without the events, which kube-apiserver
+    adds (apiserver audit/metrics.go HandlePluginError): their text can hold secrets.
     """
 
     def __init__(
@@ -71,8 +91,8 @@ class Losses:
         self._metrics = metrics
         self._report = report
         self._clock = clock
-        self._told: dict[tuple[str, str], float] = {}
-        self._untold: dict[tuple[str, str], int] = {}
+        self._told: dict[tuple[str, str, str], float] = {}
+        self._untold: dict[tuple[str, str, str], int] = {}
         self._lock = threading.Lock()
         self._written = metrics.audit.written_by(backend)
         self.fault = ""
@@ -95,7 +115,7 @@ class Losses:
         ``public`` is the reason as any client may read it, where it says more than ``reason``.
         """
         self._metrics.audit.dropped(reason, self.backend, plugin, count)
-        cause = (plugin, text)
+        cause = (plugin, reason, text)
         now = self._clock()
         if reason not in _OF_THE_EVENT:
             self.failing(public or reason)
@@ -107,17 +127,20 @@ class Losses:
                 return
             self._told[cause] = now
             self._untold[cause] = 0
-        self._report(_line(plugin, total, text))
+        self._report(_line(self.backend, plugin, total, reason, text))
 
     def tell_rest(self) -> None:
         """Report what was counted since the last line about each cause."""
         with self._lock:
             rest = {cause: count for cause, count in self._untold.items() if count}
             self._untold.clear()
-        for (plugin, text), count in rest.items():
-            self._report(_line(plugin, count, text))
+        for (plugin, reason, text), count in rest.items():
+            self._report(_line(self.backend, plugin, count, reason, text))
 
 
-def _line(plugin: str, count: int, text: str) -> str:
-    line = f"Error in audit plugin '{plugin}' affecting {count} audit events: {text}"
-    return OperatorLine(line, plugin=plugin, count=count)
+def _line(backend: str, plugin: str, count: int, reason: str, text: str) -> str:
+    """What was lost, by what, why, and what to do."""
+    lost = f"lost {count} audit event{'' if count == 1 else 's'}"
+    fix = TO_DO.get(reason) or (TO_DO["write-error"] if backend == "log" else _NOT_TAKEN)
+    line = f"{lost} (audit plugin '{plugin}'): {text}; {fix.format(backend=backend)}"
+    return OperatorLine(line, plugin=plugin, count=count, reason=reason)

@@ -21,10 +21,11 @@ def read_policy(options: Options, remarks: Remarks) -> Policy:
     """
     path = options.audit.policy_file
     if not path:
-        remarks.notes.append(
-            "no --audit-policy-file: the built-in policy records the metadata of all requests "
-            "but health checks and leases"
-        )
+        if not all(backend.policy_file for backend in backends_in_use(options)):
+            remarks.notes.append(
+                "no --audit-policy-file: the built-in policy records the metadata of all requests "
+                "but health checks and leases"
+            )
         return load_policy(BUILTIN_POLICY, "")[0]
     policy = policy_in(path, FLAG, remarks)
     remarks.notes += advice(policy, strict=_refusing_mode(options))

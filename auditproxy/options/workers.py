@@ -42,6 +42,19 @@ def of_each_worker(options: Options) -> Iterator[Options]:
         yield of_worker(options, number)
 
 
+def shown_for_workers(options: Options) -> Options:
+    """The options with the first and the last log of several workers, to be shown to operators."""
+    log, count = options.audit_log, options.serving.workers
+    if count == 1 or not log.path:
+        return options
+    return replace(
+        options,
+        audit_log=replace(
+            log, path=f"{_own(log.path, 1)} to {PurePath(_own(log.path, count)).name}"
+        ),
+    )
+
+
 def _own(path: str, number: int) -> str:
     """``audit-worker1.log`` for ``audit.log``."""
     if not path:

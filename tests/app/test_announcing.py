@@ -33,7 +33,11 @@ def test_start(tmp_path: Path, said: list[str]) -> None:
     ("count", "expected"),
     [
         (1, "serving on 127.0.0.1:1, audit events go to /a.log (blocking)"),
-        (4, "serving on 127.0.0.1:1, with 4 workers, audit events go to /a.log (blocking)"),
+        (
+            4,
+            "serving on 127.0.0.1:1, with 4 workers, audit events go to /a-worker1.log to "
+            "a-worker4.log (blocking)",
+        ),
     ],
 )
 def test_serving_line(count: int, expected: str) -> None:

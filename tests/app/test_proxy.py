@@ -135,13 +135,13 @@ async def test_full_disk(tmp_path: Path) -> None:
         lost = b'auditproxy_audit_events_dropped_total{plugin="log",reason="disk-full"} 6.0'
         metrics = await proxy.until_shown("/metrics", lost)
         assert b'apiserver_audit_error_total{plugin="log"} 6.0' in metrics
-        await proxy.until_said("Error in audit plugin 'log' affecting 1 audit events")
+        await proxy.until_said("lost 1 audit event (audit plugin 'log')")
         proxy.process.send_signal(signal.SIGTERM)
         assert proxy.process.stderr is not None
         rest = (await proxy.process.stderr.read()).decode()
         # What was counted since the first line is told at the end, with their number.
-        assert rest.count("Error in audit plugin") == 1
-        assert "affecting 5 audit events: no space left on device" in rest
+        assert rest.count("audit plugin '") == 1
+        assert "lost 5 audit events (audit plugin 'log'): no space left on device; make" in rest
         assert "stopped; audit events were not delivered: 6 of log: disk-full" in rest
         assert await proxy.process.wait() == 3
 

@@ -94,7 +94,7 @@ async def test_failing_receiver(tmp_path: Path, mode: str) -> None:
         assert got.status == (500 if strict else 200)
         assert (b"failed to store audit event" in got.body) is strict
         assert len(upstream.connections) == (0 if strict else 1)
-        await proxy.until_said("Error in audit plugin 'webhook' affecting 1 audit events")
+        await proxy.until_said("lost 1 audit event (audit plugin 'webhook')")
         proxy.process.send_signal(signal.SIGTERM)
         await proxy.until_said("stopped; audit events were not delivered: ")
         async with asyncio.timeout(15):

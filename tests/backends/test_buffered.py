@@ -91,7 +91,8 @@ async def test_after_the_stop() -> None:
     assert dropped(told.metrics, "shutdown", "webhook") == 2
     assert value(told.metrics, "apiserver_audit_error_total", plugin="buffered") == 2
     assert told.lines == [
-        "Error in audit plugin 'buffered' affecting 2 audit events: audit backend shut down"
+        "lost 2 audit events (audit plugin 'buffered'): audit backend shut down; "
+        "raise --shutdown-audit-grace-period, and the pod's grace period with it"
     ]
 
 
@@ -103,7 +104,8 @@ async def test_full_buffer() -> None:
     assert backend.waiting == 1
     assert dropped(told.metrics, "buffer-full", "webhook") == 1
     assert told.lines == [
-        "Error in audit plugin 'buffered' affecting 1 audit events: audit buffer queue blocked"
+        "lost 1 audit event (audit plugin 'buffered'): audit buffer queue blocked; "
+        "raise --audit-webhook-batch-buffer-size, or make its receiver faster"
     ]
     await backend.shutdown(5.0)
     assert recorder.batches == [("0",)]

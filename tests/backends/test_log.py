@@ -110,7 +110,7 @@ def test_failures(failure: Exception, reason: str, text: str) -> None:
     assert value(metrics, "auditproxy_audit_events_dropped_total", plugin="log", reason=reason) == 1
     assert value(metrics, "apiserver_audit_error_total", plugin="log") == 1
     assert value(metrics, "auditproxy_audit_events_written_total", plugin="log") == 1
-    assert told[0].startswith("Error in audit plugin 'log' affecting 1 audit events: ")
+    assert told[0].startswith("lost 1 audit event (audit plugin 'log'): ")
     assert text in told[0]
     assert drop_reason(failure) == reason
     assert text in describe(failure)
@@ -177,8 +177,8 @@ def test_encoder_fails(failure: Exception) -> None:
         == 1
     )
     assert told == [
-        "Error in audit plugin 'log' affecting 1 audit events: "
-        f"encoding failed: {type(failure).__name__}"
+        f"lost 1 audit event (audit plugin 'log'): encoding failed: {type(failure).__name__}; "
+        "report it as a fault of the proxy"
     ]
 
 

@@ -38,8 +38,8 @@ async def test_dropped_and_split() -> None:
     assert dropped(told.metrics, "too-large", "webhook") == 1
     assert value(told.metrics, "apiserver_audit_error_total", plugin="truncate") == 1
     assert told.lines == [
-        "Error in audit plugin 'truncate' affecting 1 audit events: "
-        "event is too large even after truncating"
+        "lost 1 audit event (audit plugin 'truncate'): event is too large even after truncating; "
+        "raise the limit, or record less of such requests in the policy"
     ]
     await backend.shutdown(2.0)
     assert inner.grace == 2.0

@@ -140,5 +140,6 @@ async def test_a_crash_loses_one_event() -> None:
     assert lines.closed
     assert dropped(told.metrics, "crash") == 1
     assert told.lines == [
-        "Error in audit plugin 'log' affecting 1 audit events: writing crashed: MemoryError"
+        "lost 1 audit event (audit plugin 'log'): writing crashed: MemoryError; "
+        "report it as a fault of the proxy"
     ]

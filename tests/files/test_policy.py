@@ -20,6 +20,17 @@ def test_built_in() -> None:
     assert note.startswith("no --audit-policy-file: the built-in policy")
 
 
+def test_built_in_for_nobody(tmp_path: Path) -> None:
+    """Where each backend has a policy of its own, the built-in one is not named."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    log = {"audit_log_path": "/a.log", "audit_log_policy_file": str(path)}
+    for others, count in (({}, 0), ({"audit_webhook_config_file": "/w"}, 1)):
+        remarks = Remarks()
+        assert read_policy(options(**log, **others), remarks).rules
+        assert len(remarks.notes) == count
+
+
 def test_misspelt_fields(tmp_path: Path) -> None:
     """C3: kube-apiserver's lenient fallback; what no policy has is remarked with the file."""
     path = tmp_path / "policy.yaml"

@@ -10,6 +10,7 @@ As kube-apiserver builds it (apiserver server/options/audit.go), truncation
 outside of the buffer.
 """
 
+import functools
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ def open_backends(
     states: list[State] = []
     starts: list[Callable[[], None]] = []
     spooling: list[SpooledOptions] = []
-    webhook_losses = Losses("webhook", metrics, report, time.monotonic)
+    # Once, and not without a webhook: its metrics are there from then on.
+    webhook_losses = functools.cache(partial(Losses, "webhook", metrics, report, time.monotonic))
     spooled = target is not None and options.audit_webhook.has_spool
     if webhook is None and target is not None and not spooled:
         from auditproxy.app.sinks.webhook import open_webhook
@@ -104,7 +106,7 @@ def open_backends(
         webhook = open_webhook(
             target,
             initial_backoff=options.audit_webhook.initial_backoff,
-            losses=webhook_losses,
+            losses=webhook_losses(),
             called=called,
         )
     log = LogSink()
@@ -122,16 +124,16 @@ def open_backends(
         from auditproxy.app.sinks.webhook import open_spooled_webhook
 
         opened = open_spooled_webhook(
-            target, options.audit_webhook, metrics, webhook_losses, report, called
+            target, options.audit_webhook, metrics, webhook_losses(), report, called
         )
-        to_webhook = truncated(options.audit_webhook, opened.backend, webhook_losses)
+        to_webhook = truncated(options.audit_webhook, opened.backend, webhook_losses())
         backends.append(to_webhook)
         states.append(opened.state)
         starts.append(opened.start)
         spooling.append(options.audit_webhook)
     elif webhook is not None:
         to_webhook, sink_state = remote(
-            options.audit_webhook, webhook, metrics, webhook_losses, in_order=False
+            options.audit_webhook, webhook, metrics, webhook_losses(), in_order=False
         )
         backends.append(to_webhook)
         states.append(sink_state)

@@ -35,15 +35,23 @@ class PolicyError(Unusable):
     """The policy cannot be used; the text is kube-apiserver's and says where and what.
 
     ``reasons`` are the faults that the text aggregates, each by itself, and ``strict_errors``
-    what strict decoding would have refused besides.
+    what strict decoding would have refused besides. ``readable`` is what could be read of a
+    policy with values of wrong types, which are empty in it, and ``unread`` are their paths.
     """
 
     def __init__(
-        self, text: str, reasons: tuple[str, ...] = (), strict_errors: tuple[str, ...] = ()
+        self,
+        text: str,
+        reasons: tuple[str, ...] = (),
+        strict_errors: tuple[str, ...] = (),
+        readable: "WrittenPolicy | None" = None,
+        unread: tuple[str, ...] = (),
     ) -> None:
         super().__init__(text)
         self.reasons = reasons or (text,)
         self.strict_errors = strict_errors
+        self.readable = readable
+        self.unread = unread
 
 
 class WrittenRule(Selectors, frozen=True, kw_only=True):
@@ -73,7 +81,8 @@ def decode_policy(text: bytes) -> tuple[WrittenPolicy, tuple[str, ...]]:
     if reader.faults:
         reasons = tuple(f"failed decoding: {fault}" for fault in reader.faults)
         # kube-apiserver stops at the first.
-        raise PolicyError(reasons[0], reasons, strict_errors)
+        unread = tuple(fault.partition(": ")[0] for fault in reader.faults)
+        raise PolicyError(reasons[0], reasons, strict_errors, _written_policy(members), unread)
     return _written_policy(members), strict_errors
 
 

@@ -7,6 +7,7 @@ A policy that kube-apiserver refuses is refused with its error texts. Its warnin
 continue (apiserver audit/policy/{reader,checker}.go).
 """
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -27,6 +28,7 @@ from auditproxy.audit.policy.matching import Matcher
 from auditproxy.audit.policy.validation import aggregate, validate_policy
 from auditproxy.request.attributes import attributes
 
+_ENTRY = re.compile(r"\.resources\[[0-9]+\]")
 _LEVELS = {word: level for level, word in LEVEL_WORDS.items()}
 
 LENIENT = "Audit policy contains errors, falling back to lenient decoding: "
@@ -53,7 +55,18 @@ def load_policy(text: bytes, path: str = "") -> tuple[Policy, tuple[str, ...]]:
 
 def _load(text: bytes) -> tuple[Policy, tuple[str, ...]]:
     """Decode, validate, and convert texts to levels and stages."""
-    written, strict_errors = decode_policy(text)
+    try:
+        written, strict_errors = decode_policy(text)
+    except PolicyError as error:
+        if error.readable is None:
+            raise
+        # kube-apiserver would say this at the next start.
+        more = [
+            fault
+            for fault in dict.fromkeys(validate_policy(error.readable))
+            if not _follows(fault.partition(": ")[0], error.unread)
+        ]
+        raise PolicyError(str(error), (*error.reasons, *more), error.strict_errors) from None
     faults = tuple(dict.fromkeys(validate_policy(written)))
     if not faults and not written.rules:
         faults = ("loaded illegal policy with 0 rules",)
@@ -65,6 +78,17 @@ def _load(text: bytes) -> tuple[Policy, tuple[str, ...]]:
         omit_managed_fields=written.omit_managed_fields,
     )
     return policy, tuple(LENIENT + text for text in strict_decoding_error(strict_errors))
+
+
+def _follows(path: str, unread: tuple[str, ...]) -> bool:
+    """Whether a fault at a path may only be there because a value could not be read."""
+    # Faults of resources have no index, and names need resources beside them.
+    needed = f"{path.removesuffix('Names')}s" if path.endswith(".resourceNames") else path
+    return any(
+        place == one or place.startswith((f"{one}.", f"{one}["))
+        for one in (_ENTRY.sub(".resources", written) for written in unread)
+        for place in (path, needed)
+    )
 
 
 def strict_decoding_error(strict_errors: tuple[str, ...]) -> tuple[str, ...]:

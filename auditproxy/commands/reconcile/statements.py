@@ -102,7 +102,8 @@ def _records(key: str, condition: str) -> str:
   epoch_us({_ENDED}), username, impersonated_username, verb, request_uri, code, peer, client,
   api_group, resource, subresource, "namespace", "name", message
 FROM requests WHERE {key} IS NOT NULL AND {_ARRIVED} IS NOT NULL {condition}
-ORDER BY key, arrived, origin"""  # noqa: S608
+ORDER BY key, arrived, origin, username, impersonated_username, verb, request_uri, code, message,
+  peer, client, audit_id"""  # noqa: S608
 
 
 def records(key: str) -> str:

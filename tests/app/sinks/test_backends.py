@@ -18,6 +18,7 @@ from tests.fakes.options import options
 from tests.fakes.waiting import pause
 from tests.fakes.webhook import Receiver
 
+WRITTEN = "auditproxy_audit_events_written_total"
 ROWS: list[tuple[dict[str, Any], bool, str]] = [
     ({}, False, "ignoreErrors<log>"),
     ({"audit_log_path": "LOG"}, False, "ignoreErrors<log>"),
@@ -183,6 +184,23 @@ class NoCredential:
 
     def invalidate(self) -> None:
         """Nothing is kept."""
+
+
+async def test_metrics_of_what_is_there(tmp_path: Path) -> None:
+    """A webhook's count of events begins with the webhook, and is not there without one."""
+    target = WebhookTarget(request_url("http://127.0.0.1:1"), NoCredential())
+    for webhook, expected in ((None, {"log"}), (target, {"log", "webhook"})):
+        metrics = Metrics()
+        sink = open_backends(
+            given({"audit_log_path": "LOG"}, tmp_path), metrics, print, target=webhook
+        )
+        shown = {
+            plugin
+            for plugin in ("log", "webhook")
+            if metrics.registry.get_sample_value(WRITTEN, {"plugin": plugin}) == 0
+        }
+        assert shown == expected
+        await sink.backend.shutdown(10.0)
 
 
 async def test_slow_webhook(capsys: pytest.CaptureFixture[str]) -> None:

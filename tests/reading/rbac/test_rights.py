@@ -45,7 +45,7 @@ def test_the_name_is_that_of_the_path() -> None:
 
 
 def test_what_is_asked_besides() -> None:
-    """A session is also asked as create, and so is what an apply creates."""
+    """A session is also asked as create, and so is what an apply creates; a watch may be a list."""
     exec_right = AskedRight("get", "", "pods/exec", "shop", "p")
     assert [right for _, _, right in needed(event("get", "pods/exec", "p", code=101))] == [
         exec_right,
@@ -54,6 +54,9 @@ def test_what_is_asked_besides() -> None:
     applied = needed(event("patch", "deployments", "web", group="apps", code=201))
     assert [right.verb for _, _, right in applied] == ["patch", "create"]
     assert len(needed(event("patch", "deployments", "web", group="apps"))) == 1
+    watched = needed(event("watch", "secrets", query="sendInitialEvents=true&watch=true"))
+    assert [right.verb for _, _, right in watched] == ["watch", "list"]
+    assert len(needed(event("watch", "secrets", query="watch=true"))) == 1
 
 
 def test_impersonation() -> None:

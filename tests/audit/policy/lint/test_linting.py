@@ -38,6 +38,33 @@ def test_refused(text: bytes, path: str, start: str) -> None:
     assert found.text.startswith(start)
 
 
+def test_refused_at_once() -> None:
+    """Values of wrong types, and what is wrong with the others; nothing that only follows."""
+    text = policy_text(
+        "level: [x]",
+        "level: All, users: 1",
+        "level: None, resources: [{group: apps/v1}, {resources: pods, resourceNames: [x]}]",
+        "level: None, nonResourceURLs: [5, livez]",
+        "level: None, resources: [{group: 5, resourceNames: [z]}]",
+        "level: None, resources: [7, {group: a/b}]",
+        head="omitStages: [X]\n",
+    )
+    found = [(each.path, each.problem.partition(": ")[2][:17]) for each in lint(text).findings]
+    assert found == [
+        ("rules[0].level", "must be text, is "),
+        ("rules[1].users", "must be a list, i"),
+        ("rules[2].resources[1].resources", "must be a list, i"),
+        ("rules[3].nonResourceURLs[0]", "must be text, is "),
+        ("rules[4].resources[0].group", "must be text, is "),
+        ("rules[5].resources[0]", "must be an object"),
+        ("omitStages[0]", 'Invalid value: "X'),
+        ("rules[1].level", "Unsupported value"),
+        ("rules[2].resources.group", 'Invalid value: "a'),
+        ("rules[3].nonResourceURLs[1]", 'Invalid value: "l'),
+        ("rules[4].resources.resourceNames", 'Invalid value: ["'),
+    ]
+
+
 def test_misread() -> None:
     """Fields that no policy has, and fields that are given twice."""
     text = policy_text("level: Metadata, verb: [get]") + b"rules: []\n"
