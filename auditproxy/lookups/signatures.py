@@ -29,7 +29,7 @@ class SignatureThreads:
 
     async def check(self, jws: "Jws", keys: "tuple[PublicKey, ...]") -> bool:
         """Return whether one of the keys signed the token."""
-        # Imported where it is used: the caller has the module already.
+        # The module of whatever has such keys; a proxy without any does without it.
         from auditproxy.authentication.tokens.keysource import signed_by_any
 
         if len(keys) <= 1 and all(map(is_fast, keys)):

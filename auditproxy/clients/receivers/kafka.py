@@ -22,7 +22,11 @@ from aiokafka import errors
 from aiokafka.partitioner import DefaultPartitioner
 
 from auditproxy.clients.receivers import kafkaclient
-from auditproxy.clients.receivers.kafkaclient import InvalidRecord, KafkaClient
+from auditproxy.clients.receivers.kafkaclient import (
+    InvalidRecord,
+    KafkaClient,
+    UntrustedBrokerError,
+)
 from auditproxy.clients.receivers.kafkatarget import KafkaTarget
 from auditproxy.clients.receivers.receiver import ATTEMPT_TIMEOUT, EventRecord, ReceiverError
 from auditproxy.clients.session import os_fault, tls_fault
@@ -32,11 +36,7 @@ HEADER = "event-id"
 """The header with a record's name, by which consumers drop what is twice."""
 
 _TOO_LARGE = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
-_LOGIN = (
-    errors.SaslAuthenticationFailed,
-    errors.UnsupportedSaslMechanismError,
-    errors.IllegalSaslStateError,
-)
+_LOGIN = (errors.SaslAuthenticationFailed, errors.IllegalSaslStateError)
 _FORBIDDEN = (errors.TopicAuthorizationFailedError, errors.ClusterAuthorizationFailedError)
 
 _partition_of = DefaultPartitioner()
@@ -108,7 +108,7 @@ class KafkaReceiver:
             return ReceiverError("forbidden", text)
         if isinstance(error, errors.UnknownTopicOrPartitionError):
             return ReceiverError("no-topic", f"{place} have no topic {target.topic}")
-        return _connection_fault(place, fault) or self._other(place, error)
+        return _connection_fault(place, target, fault) or self._other(place, error)
 
     def _other(self, place: str, error: Exception) -> ReceiverError:
         if isinstance(error, TimeoutError | errors.RequestTimedOutError):
@@ -123,14 +123,25 @@ class KafkaReceiver:
         return ReceiverError("bad-answer", f"{place} do not answer as Kafka does")
 
 
-def _connection_fault(place: str, fault: BaseException | None) -> ReceiverError | None:
+def _connection_fault(
+    place: str, target: KafkaTarget, fault: BaseException | None
+) -> ReceiverError | None:
     """Why the last connection could not be made; None if it could."""
     if fault is None:
         return None
+    if isinstance(fault, UntrustedBrokerError):
+        return ReceiverError("unauthorized", f"{place} {fault.args[0]}")
+    if isinstance(fault, errors.UnsupportedSaslMechanismError):
+        text = f"{place} do not offer {target.mechanism}; set --audit-kafka-sasl-mechanism to what"
+        return ReceiverError("unauthorized", f"{text} they offer")
     if isinstance(fault, _LOGIN):
-        return ReceiverError("unauthorized", f"{place} do not accept our credentials")
+        text = f"{place} do not accept our login; correct --audit-kafka-username or"
+        return ReceiverError("unauthorized", f"{text} --audit-kafka-password-file")
     if isinstance(fault, ssl.SSLError):
-        return ReceiverError("tls", f"{place}: TLS: {tls_fault(fault)}")
+        ours = isinstance(fault, ssl.SSLCertVerificationError)
+        files = "ca-file" if ours else "cert-file and --audit-kafka-key-file"
+        text = f"{place}: TLS: {tls_fault(fault)}; correct --audit-kafka-{files}"
+        return ReceiverError("tls", text)
     if isinstance(fault, TimeoutError):
         text = f"{place} did not greet us within {kafkaclient.CONNECT_TIMEOUT:g} seconds"
         return ReceiverError("timeout", text)

@@ -7,6 +7,7 @@ minor version, and the tests fail when they change.
 import asyncio
 import contextlib
 import logging
+import ssl
 import struct
 import weakref
 from contextvars import ContextVar
@@ -37,6 +38,7 @@ _MINIMUM_ITERATIONS = 4096
 # The library logs what it sends and what brokers write. All that matters comes as an exception.
 logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 logging.getLogger("aiokafka").propagate = False
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
 
 
 class InvalidRecord(errors.BrokerResponseError):  # type: ignore[misc]
@@ -47,6 +49,10 @@ class InvalidRecord(errors.BrokerResponseError):  # type: ignore[misc]
 
 
 errors.kafka_errors[InvalidRecord.errno] = InvalidRecord
+
+
+class UntrustedBrokerError(errors.KafkaError, ValueError):  # type: ignore[misc]
+    """A broker to which a password is not to be proven; the text says what brokers do."""
 
 
 class KafkaLink:
@@ -65,10 +71,27 @@ class BoundedScram(conn.ScramAuthenticator):  # type: ignore[misc]
     """The library's, which does not compute for ever, and proves nothing that is soon guessed."""
 
     def create_salted_password(self, salt: bytes, iterations: int) -> None:
-        """Compute it within bounds; raises ValueError."""
+        """Compute it within bounds; raises UntrustedBrokerError."""
         if not _MINIMUM_ITERATIONS <= iterations <= MAXIMUM_ITERATIONS:
-            raise ValueError("iterations out of bounds")
+            raise UntrustedBrokerError(
+                f"ask for {iterations} iterations of our password, and not for "
+                f"{_MINIMUM_ITERATIONS} to {MAXIMUM_ITERATIONS}"
+            )
         super().create_salted_password(salt, iterations)
+
+    def process_server_final_message(self, server_final: str) -> None:
+        """See that the broker knows the password; raises UntrustedBrokerError.
+
+        Raises SaslAuthenticationFailed for one that refuses it (RFC 5802, section 7: server-error).
+        """
+        if server_final.startswith("e="):
+            raise errors.SaslAuthenticationFailed
+        try:
+            super().process_server_final_message(server_final)
+        except (KeyError, ValueError):
+            raise UntrustedBrokerError(
+                "do not prove that they know our password; they may not be ours"
+            ) from None
 
 
 class BoundedConnection(conn.AIOKafkaConnection):  # type: ignore[misc]
@@ -84,7 +107,9 @@ class BoundedConnection(conn.AIOKafkaConnection):  # type: ignore[misc]
                 streams = await super().connect()
         except Exception as error:
             if link is not None:
-                link.fault = error
+                # TLS 1.3: a broker refuses our certificate when the handshake is over.
+                cause = error.__cause__
+                link.fault = cause if isinstance(cause, ssl.SSLError) else error
                 link.connections.discard(self)
             if isinstance(error, OSError | errors.KafkaError):
                 raise

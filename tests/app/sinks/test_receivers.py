@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from auditproxy.app.proxy import build
 from auditproxy.app.sinks.receivers import open_receivers
 from auditproxy.files.files import read_files
 from auditproxy.metrics.registry import Metrics
+from tests.fakes.authority import CLIENT, Authority
 from tests.fakes.backends import event, value
 from tests.fakes.hostilenats import HostileNats, nothing
 from tests.fakes.kafkabroker import LOST, FakeBroker
@@ -263,3 +265,56 @@ async def test_kafka_that_refuses_one_event(tmp_path: Path) -> None:
         await proxy.backend.shutdown(5.0)
         await proxy.close()
     assert [each.key for each in broker.log] == [b"b"]
+
+
+async def test_kafka_with_a_login(tmp_path: Path) -> None:
+    """SCRAM over TLS with a client certificate; a password that is put right in its file counts
+    from SIGHUP on, and no line has either."""
+    authority = Authority("brokers")
+    authority.write_leaf(tmp_path / "broker", "localhost")
+    authority.write_leaf(tmp_path / "client", "audit-proxy", usages=CLIENT)
+    (tmp_path / "ca.crt").write_bytes(authority.pem)
+    password = tmp_path / "password"
+    password.write_text("wrong-4711\n")
+    broker = FakeBroker(users={"auditproxy": "right-0815"}, host="localhost")
+    broker.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    broker.ssl.load_cert_chain(tmp_path / "broker.crt", tmp_path / "broker.key")
+    broker.ssl.load_verify_locations(tmp_path / "ca.crt")
+    broker.ssl.verify_mode = ssl.CERT_REQUIRED
+    async with broker, FakeUpstream(replying(*[answer(200, b"ok")] * 20)) as upstream:
+        flags = (
+            f"--audit-kafka-brokers=tls://localhost:{broker.port}",
+            f"--audit-kafka-ca-file={tmp_path}/ca.crt",
+            f"--audit-kafka-cert-file={tmp_path}/client.crt",
+            f"--audit-kafka-key-file={tmp_path}/client.key",
+            "--audit-kafka-username=auditproxy",
+            f"--audit-kafka-password-file={password}",
+            "--audit-kafka-mode=blocking-strict",
+            "--audit-kafka-initial-backoff=0s",
+        )
+        async with started(upstream.port, tmp_path, *flags) as proxy:
+            await proxy.until_said("serving on")
+            assert (await proxy.ask(request(), seconds=30)).status == 500
+            await proxy.until_said(
+                "the brokers of Kafka do not accept our login; correct --audit-kafka-username or "
+                "--audit-kafka-password-file"
+            )
+            assert not broker.logins
+            password.write_text("right-0815\n")
+
+            async def served() -> bool:
+                proxy.process.send_signal(signal.SIGHUP)
+                return (await proxy.ask(request(), seconds=30)).status == 200
+
+            await until(served, "the new password is used", seconds=30)
+            page = await proxy.until_shown("/readyz?verbose", b"audit-kafka: accepting events")
+            proxy.process.send_signal(signal.SIGTERM)
+            # Requests were refused, because their events were lost.
+            assert await proxy.ended(30) == 3
+    said = "".join(proxy.lines) + page.decode()
+    assert "right-0815" not in said
+    assert "wrong-4711" not in said
+    assert "Traceback" not in said
+    assert set(broker.logins) == {("SCRAM-SHA-512", "auditproxy")}
+    assert broker.peers == {"audit-proxy"}
+    assert {json.loads(each.value)["stage"] for each in broker.log} >= {"ResponseComplete"}
