@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Channel
 from auditproxy.commands.view.recorded import ListedRecordings
-from auditproxy.commands.view.styledscreen import PLAIN, Run, StyledScreen
+from auditproxy.commands.view.styledscreen import PLAIN, StyledRun, StyledScreen
 from auditproxy.reading.meaning.cells import visible
 from auditproxy.recordings.encryption import Decrypt
 from auditproxy.recordings.reading import UnreadableRecording, read_events
@@ -203,7 +203,7 @@ def _part(replay: ReplayedSession, at: float) -> dict[str, Any]:
     }
 
 
-def _shown(runs: list[Run]) -> ShownRow:
+def _shown(runs: list[StyledRun]) -> ShownRow:
     """A row as the page gets it."""
     if not any(run.style != PLAIN for run in runs):
         return visible("".join(run.text for run in runs), _LONGEST_ROW)

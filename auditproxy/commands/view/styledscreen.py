@@ -32,7 +32,7 @@ class Style(NamedTuple):
 PLAIN = Style()
 
 
-class Run(NamedTuple):
+class StyledRun(NamedTuple):
     """Text of one style."""
 
     text: str
@@ -48,7 +48,7 @@ class StyledRows(Rows):
         """What is written next has it."""
         self._styles: list[list[Style]] = [[] for _ in range(rows)]
 
-    def runs(self) -> list[list[Run]]:
+    def runs(self) -> list[list[StyledRun]]:
         """Each visible row, without the plain blanks at its end."""
         return [
             _runs(cells_of(text), styles)
@@ -115,7 +115,7 @@ class StyledScreen(VisibleScreen):
     rows: StyledRows
     rows_of = StyledRows
 
-    def runs(self) -> list[list[Run]]:
+    def runs(self) -> list[list[StyledRun]]:
         """The visible rows as runs of one style each."""
         return self.rows.runs()
 
@@ -187,14 +187,14 @@ def _number(text: bytes) -> int:
     return int(text[:6]) if text.isdigit() else 0
 
 
-def _runs(cells: list[str], styles: list[Style]) -> list[Run]:
+def _runs(cells: list[str], styles: list[Style]) -> list[StyledRun]:
     pairs = list(itertools.zip_longest(cells, styles))
     while pairs and _is_nothing(*pairs[-1]):
         pairs.pop()
-    runs: list[Run] = []
+    runs: list[StyledRun] = []
     for style, group in itertools.groupby(pairs, key=lambda pair: pair[1] or PLAIN):
         text = "".join(" " if cell is None else cell for cell, _ in group).replace("\0", "")
-        runs.append(Run(text, style))
+        runs.append(StyledRun(text, style))
     return runs
 
 
