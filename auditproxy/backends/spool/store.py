@@ -28,11 +28,7 @@ from auditproxy.backends.spool.records import (
     Header,
     SpoolRecord,
 )
-from auditproxy.backends.spool.segments import (
-    RecordReader,
-    SegmentWriter,
-    SpoolSegment,
-)
+from auditproxy.backends.spool.segments import RecordReader, SegmentWriter, SpoolSegment
 
 LONGEST_SEGMENT = 16 * 1024 * 1024
 """Bytes of a segment from which on the next one is begun; a smaller spool has smaller ones."""
@@ -114,8 +110,7 @@ class SpoolStore:
         self._cursor = self._acknowledged = found.begin
         self.cut_bytes = found.cut_bytes
         if found.is_short:
-            # What is missing shows at the end of a segment, when there is one behind it. On a full
-            # disk that is the next one which has room.
+            # What is missing shows when there is a segment behind; on a full disk, a later one.
             with contextlib.suppress(OSError):
                 self._begin_segment()
 
