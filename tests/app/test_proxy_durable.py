@@ -98,7 +98,6 @@ async def test_full_disk(tmp_path: Path) -> None:
             assert received == complete
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
 def read_only(folder: Path, *, staged: Path) -> None:
     """Put a folder behind a mount of itself that is read-only from its first moment."""
     staged.mkdir()
@@ -107,6 +106,7 @@ def read_only(folder: Path, *, staged: Path) -> None:
     subprocess.run(["mount", "--bind", str(staged), str(folder)], check=True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
 async def test_read_only(tmp_path: Path) -> None:
     """T254: a file system that becomes read-only is found without a request; then it continues."""
     with small_disk(tmp_path, "1m") as disk:

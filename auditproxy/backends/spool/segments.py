@@ -224,3 +224,9 @@ def _write(descriptor: int, content: bytes) -> None:
         if not written:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         rest = rest[written:]
+
+
+def sync_segment(path: Path, disk: Disk) -> None:
+    """Have the disk hold what is in a segment; raises OSError."""
+    with SegmentReader(path) as reader:
+        reader.sync(disk)

@@ -30,9 +30,9 @@ from auditproxy.backends.spool.records import (
 )
 from auditproxy.backends.spool.segments import (
     RecordReader,
-    SegmentReader,
     SegmentWriter,
     SpoolSegment,
+    sync_segment,
 )
 
 LONGEST_SEGMENT = 16 * 1024 * 1024
@@ -102,7 +102,6 @@ class SpoolStore:
             raise SpoolFileError(errno.EWOULDBLOCK, "another process uses it")
         try:
             self._find()
-            self._sync_last()
             self._disk.sync_folder(self.folder)
         except OSError:
             self.close()
@@ -115,19 +114,13 @@ class SpoolStore:
         self.size = sum(each.size for each in found.segments)
         self._cursor = self._acknowledged = found.begin
         self.cut_bytes = found.cut_bytes
+        if found.segments:
+            # What a process that was killed had not synced: the next segment counts these events.
+            sync_segment(found.segments[-1].path, self._disk)
         if found.is_short:
-            # What is missing shows at the end of a segment, when there is one behind it. On a full
-            # disk that is the next one which has room.
+            # What is missing shows when there is a segment behind; on a full disk, a later one.
             with contextlib.suppress(OSError):
                 self._begin_segment()
-
-    def _sync_last(self) -> None:
-        """Have the disk hold what a process that was killed had not synced: the next segment counts
-        these events.
-        """
-        if self._segments:
-            with SegmentReader(self._segments[-1].path) as reader:
-                reader.sync(self._disk)
 
     @property
     def _position_file(self) -> Path:
