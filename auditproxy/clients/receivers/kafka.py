@@ -132,15 +132,15 @@ def _connection_fault(
     if isinstance(fault, UntrustedBrokerError):
         return ReceiverError("unauthorized", f"{place} {fault.args[0]}")
     if isinstance(fault, errors.UnsupportedSaslMechanismError):
-        text = f"{place} do not offer {target.mechanism}; set --audit-kafka-sasl-mechanism to what"
-        return ReceiverError("unauthorized", f"{text} they offer")
+        text = f"{place} do not offer {target.mechanism}; choose a SASL mechanism that they offer"
+        return ReceiverError("unauthorized", text)
     if isinstance(fault, _LOGIN):
-        text = f"{place} do not accept our login; correct --audit-kafka-username or"
-        return ReceiverError("unauthorized", f"{text} --audit-kafka-password-file")
+        text = f"{place} do not accept our login; correct the user name or the password file"
+        return ReceiverError("unauthorized", text)
     if isinstance(fault, ssl.SSLError):
         ours = isinstance(fault, ssl.SSLCertVerificationError)
-        files = "ca-file" if ours else "cert-file and --audit-kafka-key-file"
-        text = f"{place}: TLS: {tls_fault(fault)}; correct --audit-kafka-{files}"
+        files = "CA file" if ours else "certificate and key files"
+        text = f"{place}: TLS: {tls_fault(fault)}; correct the {files}"
         return ReceiverError("tls", text)
     if isinstance(fault, TimeoutError):
         text = f"{place} did not greet us within {kafkaclient.CONNECT_TIMEOUT:g} seconds"

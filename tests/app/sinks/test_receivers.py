@@ -296,8 +296,8 @@ async def test_kafka_with_a_login(tmp_path: Path) -> None:
             await proxy.until_said("serving on")
             assert (await proxy.ask(request(), seconds=30)).status == 500
             await proxy.until_said(
-                "the brokers of Kafka do not accept our login; correct --audit-kafka-username or "
-                "--audit-kafka-password-file"
+                "the brokers of Kafka do not accept our login; correct the user name or the "
+                "password file"
             )
             assert not broker.logins
             password.write_text("right-0815\n")

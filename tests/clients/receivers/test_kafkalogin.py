@@ -60,14 +60,13 @@ async def test_a_login(mechanism: str, caplog: pytest.LogCaptureFixture) -> None
 
 @pytest.mark.parametrize("mechanism", [*MECHANISMS, "PLAIN"])
 async def test_a_wrong_password(mechanism: str) -> None:
-    """The fault names the flags; the right one counts from the next delivery on."""
+    """The fault says what to correct; the right one counts from the next delivery on."""
     async with logging_in() as broker:
         wrong = target(broker, mechanism, "wr,ong=wörd")
         error = await fault(wrong)
         assert (error.reason, error.is_poison) == ("unauthorized", False)
         assert str(error) == (
-            "the brokers of Kafka do not accept our login; correct --audit-kafka-username or "
-            "--audit-kafka-password-file"
+            "the brokers of Kafka do not accept our login; correct the user name or the password file"
         )
         assert METADATA not in broker.seen
         receiver = KafkaReceiver(wrong)
@@ -78,13 +77,12 @@ async def test_a_wrong_password(mechanism: str) -> None:
 
 
 async def test_a_mechanism_that_is_not_offered() -> None:
-    """The fault names the flag, and nothing is proven to anybody."""
+    """The fault names it, and nothing is proven to anybody."""
     async with logging_in(mechanisms=("PLAIN", "SCRAM-SHA-256")) as broker:
         error = await fault(target(broker, "SCRAM-SHA-512"))
     assert error.reason == "unauthorized"
     assert str(error) == (
-        "the brokers of Kafka do not offer SCRAM-SHA-512; set --audit-kafka-sasl-mechanism to what "
-        "they offer"
+        "the brokers of Kafka do not offer SCRAM-SHA-512; choose a SASL mechanism that they offer"
     )
     assert AUTHENTICATE not in broker.seen
 
@@ -172,7 +170,7 @@ async def test_brokers_that_want_another_certificate(
         error = await fault(over_tls(target(broker, ""), tmp_path, authority, client))
     assert error.reason == "tls"
     assert str(error).startswith("the brokers of Kafka: TLS: ")
-    assert str(error).endswith("; correct --audit-kafka-cert-file and --audit-kafka-key-file")
+    assert str(error).endswith("; correct the certificate and key files")
     assert not broker.log
 
 
