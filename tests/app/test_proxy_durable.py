@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.client import read_answer
+from tests.fakes.accounting import REFUSED, accounted, ready, stop
 from tests.fakes.processes import Started, started
 from tests.fakes.proxy import request
 from tests.fakes.smalldisk import fill, small_disk
@@ -20,36 +21,11 @@ from tests.fakes.waiting import until
 from tests.tailing import Tail
 
 DURABLE = "--audit-log-mode=durable"
-REFUSED = b"failed to store audit event"
-
-
-async def stop(proxy: Started) -> int:
-    """End it in order; the exit code."""
-    proxy.process.send_signal(signal.SIGTERM)
-    return await proxy.ended(20)
-
-
-async def ready(proxy: Started) -> bool:
-    """Whether it is ready."""
-    return (await proxy.health("/readyz")).status == 200
 
 
 async def served(proxy: Started) -> bool:
     """Whether a request is served."""
     return (await proxy.ask(request())).status == 200
-
-
-async def accounted(proxy: Started) -> dict[str, float]:
-    """The accounting of events, which holds whenever nothing is under way."""
-    text = (await proxy.health("/metrics")).body.decode()
-    found = {"generated": 0.0, "written": 0.0, "dropped": 0.0, "buffer": 0.0}
-    for line in text.splitlines():
-        for name in found:
-            suffix = "_events{" if name == "buffer" else "_total"
-            if line.startswith(f"auditproxy_audit_{'events_' * (name != 'buffer')}{name}{suffix}"):
-                found[name] += float(line.rpartition(" ")[2])
-    assert found["generated"] == found["written"] + found["dropped"] + found["buffer"]
-    return found
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")

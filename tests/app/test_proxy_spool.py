@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.test_proxy_durable import REFUSED, accounted, ready, stop
+from tests.fakes.accounting import REFUSED, accounted, ready, stop
 from tests.fakes.processes import Started, started
 from tests.fakes.proxy import request
 from tests.fakes.smalldisk import fill, small_disk

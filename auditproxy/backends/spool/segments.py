@@ -5,10 +5,12 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from auditproxy.backends.logfiles.disk import Disk
+from auditproxy.backends.spool.position import Position
 from auditproxy.backends.spool.records import (
     HEADER_SIZE,
     Damage,
@@ -38,6 +40,11 @@ class SpoolSegment:
     size: int
     events: int = 0
     replaces: bool = False
+
+    @property
+    def end(self) -> Position:
+        """Where the next record goes, and the number of the event in it."""
+        return Position(self.sequence, self.size, self.first + self.events)
 
 
 def path_of(folder: Path, sequence: int) -> Path:
@@ -226,7 +233,10 @@ def _write(descriptor: int, content: bytes) -> None:
         rest = rest[written:]
 
 
-def sync_segment(path: Path, disk: Disk) -> None:
-    """Have the disk hold what is in a segment; raises OSError."""
-    with SegmentReader(path) as reader:
-        reader.sync(disk)
+def sync_last(segments: Sequence[SpoolSegment], disk: Disk) -> None:
+    """Have the disk hold what is in the last segment; where it cannot, a loss of power may take
+    some of it, as it might have before.
+    """
+    if segments:
+        with contextlib.suppress(OSError), SegmentReader(segments[-1].path) as reader:
+            reader.sync(disk)

@@ -32,7 +32,7 @@ from auditproxy.backends.spool.segments import (
     RecordReader,
     SegmentWriter,
     SpoolSegment,
-    sync_segment,
+    sync_last,
 )
 
 LONGEST_SEGMENT = 16 * 1024 * 1024
@@ -114,9 +114,8 @@ class SpoolStore:
         self.size = sum(each.size for each in found.segments)
         self._cursor = self._acknowledged = found.begin
         self.cut_bytes = found.cut_bytes
-        if found.segments:
-            # What a process that was killed had not synced: the next segment counts these events.
-            sync_segment(found.segments[-1].path, self._disk)
+        # What a process that was killed had not synced: the next segment counts these events.
+        sync_last(found.segments, self._disk)
         if found.is_short:
             # What is missing shows when there is a segment behind; on a full disk, a later one.
             with contextlib.suppress(OSError):
@@ -148,7 +147,7 @@ class SpoolStore:
     def _next_number(self) -> int:
         """The number that the next event gets."""
         last = self._segments[-1] if self._segments else None
-        return self._cursor.number if last is None else last.first + last.events
+        return self._cursor.number if last is None else last.end.number
 
     def has_room(self, size: int) -> bool:
         """Whether lines of so many bytes, with what they need beside, stay below the bound."""
@@ -185,11 +184,8 @@ class SpoolStore:
 
         Raises OSError when it has none: they may be appended again.
         """
-        if (
-            self._writer is None
-            or not self._writer.is_open
-            or self._writer.size >= self.segment_bytes
-        ):
+        writer = self._writer
+        if writer is None or not writer.is_open or writer.size >= self.segment_bytes:
             self._begin_segment()
         assert self._writer is not None
         content = b"".join(records)
@@ -198,11 +194,7 @@ class SpoolStore:
         segment.size += len(content)
         segment.events += events
         self.size += len(content)
-        self._keep_synced()
-
-    def _keep_synced(self) -> None:
-        last = self._segments[-1]
-        self._synced.keep(Position(last.sequence, last.size, last.first + last.events))
+        self._synced.keep(segment.end)
 
     def _begin_segment(self) -> None:
         """Begin the next segment; raises OSError."""
@@ -219,7 +211,7 @@ class SpoolStore:
             self._cursor = self._acknowledged = Position(sequence, segment.start, head.first)
         self._segments.append(segment)
         self.size += segment.size
-        self._keep_synced()
+        self._synced.keep(segment.end)
 
     # --- reading -------------------------------------------------------------------
 
