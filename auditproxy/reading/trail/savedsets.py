@@ -79,11 +79,8 @@ class SavedTrails:
         return found
 
 
-HAS_REFERENCE = (
-    "(coalesce(resource, subresource, \"namespace\", api_group, api_version, nullif(name, '')) "
-    "IS NOT NULL)"
-)
-"""Whether an event has an objectRef."""
+HAS_REFERENCE = '(coalesce(resource, subresource, "namespace", api_group, api_version) IS NOT NULL)'
+"""Whether an event has an objectRef; a name may also come from a body."""
 PATH = "split_part(request_uri, '?', 1)"
 SELECTED = (
     "(contains(request_uri, 'metadata.name') OR (contains(request_uri, '%') AND "

@@ -45,7 +45,7 @@ def counted(path: Path, task: PassTask) -> dict[str, Any]:
 @pytest.mark.timeout(300)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    made=many_trails(unique_ids=True),
+    made=many_trails(),
     subject=st.sampled_from(sorted(SUBJECTS)),
     filters=st.sampled_from(_FILTERS),
     since=st.sampled_from(("", "2026-11-23T10:00:03.000000Z")),
@@ -66,7 +66,7 @@ def test_as_lines(
     until: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Groups with all that is counted of them, for every report, where each request has its own ID."""
+    """Groups with all that is counted of them, for every report."""
     folder = tmp_path_factory.mktemp("log")
     log = write_as_go(folder / "audit.log", made)
     saved = save_here(log, folder / "audit.parquet")
