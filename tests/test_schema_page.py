@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.reading.sql.store import StoredFile, open_store
+from auditproxy.reading.trail.saved import SIZES
 from tests.documents import ROOT, blocks, commands_of, run
 from tests.fakes.trails import event, write
 from tests.reading.shop import write_shop
@@ -43,5 +44,8 @@ def test_every_column_is_on_the_page(tmp_path: Path) -> None:
     }
     connection.close()
     both, alone = PAGE.read_text(encoding="utf-8").split("## Columns of requests alone")
+    alone, sizes = alone.split("## Columns of saved trails alone")
     assert _ROW.findall(both) == described["events"]
     assert _ROW.findall(both) + _ROW.findall(alone) == described["requests"]
+    assert [name for name in SIZES if f"`{name}`" not in sizes] == []
+    assert set(SIZES.values()) == {"BIGINT"} == {kind for _, kind in _ROW.findall(sizes)}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from auditproxy.reading.sql.asking import SAVED, Question, asked
-from auditproxy.reading.sql.store import StoredFile
+from auditproxy.reading.sql.store import StoredFile, open_store
 from tests.fakes.trails import write
 
 
@@ -17,3 +17,12 @@ def save(folder: Path, events: Iterable[dict[str, Any]], statement: str = "FROM 
     with asked(Question(files, str(folder), statement, (), 1, 10, save=str(folder))) as rows:
         assert list(rows) == []
     return folder / SAVED
+
+
+def save_here(log: Path, target: Path) -> Path:
+    """The events of a log as a saved trail, without a process: for tests that save many."""
+    files = (StoredFile(str(log), str(log)),)
+    connection = open_store(files, str(target.parent), 1, (str(target),))
+    connection.execute(f"COPY (FROM events) TO '{target}' (FORMAT parquet)")
+    connection.close()
+    return target

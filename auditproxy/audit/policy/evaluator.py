@@ -177,6 +177,16 @@ class PolicyRuleEvaluator:
         self._by_path = any(set(rule.non_resource_urls) - {"*"} for rule in every)
         self._decisions: Memo[tuple[object, ...], RequestAuditConfig] = Memo(MAXIMUM_DECISIONS)
 
+    @property
+    def mentioned(self) -> frozenset[str]:
+        """Users, verbs, namespaces and names that rules mention: all others decide alike."""
+        return self._mentioned
+
+    @property
+    def by_groups(self) -> bool:
+        """Whether any rule asks for the groups of a user."""
+        return self._by_groups
+
     def rule_of(self, config: RequestAuditConfig) -> int | None:
         """The index of the rule that this evaluator's ``config`` is of; None for no rule's."""
         return self._indexes.get(id(config))

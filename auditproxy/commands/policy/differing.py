@@ -8,6 +8,7 @@ from auditproxy.apis.faults import FAILED
 from auditproxy.app.standardstreams import Output, counted, one_line
 from auditproxy.audit.policy.simulation.counting import Group
 from auditproxy.audit.policy.simulation.difference import Difference, Differing, RequestDecision
+from auditproxy.audit.policy.simulation.grouped import LoggedGroup
 from auditproxy.commands.policy.logs import LogEvents
 from auditproxy.commands.policy.reading import policy_of
 from auditproxy.commands.policy.remarks import remark_log
@@ -22,9 +23,12 @@ def run_diff(
 ) -> int:
     """Print the groups of requests that differ, the largest first. Raises Unusable."""
     difference = Difference(policy_of(first), policy_of(second))
-    log = LogEvents(logs, err)
+    log = LogEvents(logs, err, difference.looks_at)
     for event, _ in log:
-        difference.take(event)
+        if isinstance(event, LoggedGroup):
+            difference.take_group(event)
+        else:
+            difference.take(event)
     remark_log(log, difference.forgotten, err)
     if not difference.events:
         message = f"no event in {', '.join(logs)}; name an audit log"

@@ -4,6 +4,7 @@ Lines of events are read here, with their numbers and their sizes. What is in an
 folder, a tar file or a saved trail is what ``auditproxy events`` reads too.
 """
 
+import contextlib
 import glob
 import os
 import sys
@@ -17,7 +18,9 @@ import msgspec
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.app.standardstreams import Output, one_line
+from auditproxy.audit.policy.simulation.grouped import LoggedGroup
 from auditproxy.audit.policy.simulation.logged import LoggedEvent, read_logged
+from auditproxy.commands.policy.savedgroups import saved_groups, unreadable_rows
 from auditproxy.reading.forms.documents import SNIFFED, is_of_documents
 from auditproxy.reading.forms.rows import is_of_rows
 from auditproxy.reading.forms.unwrapping import Unwrapper
@@ -27,6 +30,7 @@ from auditproxy.reading.trail.archives import is_archive
 from auditproxy.reading.trail.blocks import Block
 from auditproxy.reading.trail.lines import beginning_of, is_saved
 from auditproxy.reading.trail.packing import DAMAGES, unpacked
+from auditproxy.reading.trail.savedsets import SavedTrails
 from auditproxy.reading.trail.scanning import Search, events_of
 from auditproxy.reading.trail.sources import files_of
 from auditproxy.serializer.errors import SerializationError
@@ -42,12 +46,20 @@ _EVERY = 2000
 class LogEvents:
     """The events of logs in the order of the arguments, each with the bytes of its line.
 
-    What cannot be read is counted, and does not end the reading.
+    Saved trails come last, as groups of events, by what ``looks_at`` says that rules distinguish:
+    words, and whether groups of users. What cannot be read is counted, and does not end the
+    reading.
     """
 
-    def __init__(self, paths: Sequence[str], err: Output) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        err: Output,
+        looks_at: tuple[frozenset[str], bool] = (frozenset(), True),
+    ) -> None:
         self._paths = _expanded(paths)
         self._err = err
+        self._looks_at = looks_at
         self.lines = 0
         self.events = 0
         self.unreadable = 0
@@ -55,14 +67,19 @@ class LogEvents:
         self.damaged: list[str] = []
         """What is wrong with whole files."""
 
-    def __iter__(self) -> Iterator[tuple[LoggedEvent, int]]:
+    def __iter__(self) -> Iterator[tuple[LoggedEvent | LoggedGroup, int]]:
         with tempfile.TemporaryDirectory(prefix="auditproxy-") as spool:
+            saved: list[str] = []
             for path in self._paths:
                 for file in self._files(path, spool):
-                    if file != "-" and _is_of_another_form(file):
+                    if file != "-" and _is_saved(file):
+                        saved.append(file)
+                    elif file != "-" and _is_of_another_form(file):
                         yield from self._of_another_form(file)
                     else:
                         yield from self._of_lines(file)
+            if saved:
+                yield from self._of_saved(saved)
 
     def _files(self, path: str, spool: str) -> Iterator[str]:
         """The files that one argument is: those of a folder or a tar file, or itself."""
@@ -106,6 +123,16 @@ class LogEvents:
         for _ in range(_unlike_events(counts)):
             self._unread(f"{path}: a part of it is not an audit event")
 
+    def _of_saved(self, paths: Sequence[str]) -> Iterator[tuple[LoggedGroup, int]]:
+        words, by_groups = self._looks_at
+        with SavedTrails(paths) as trails:
+            for _ in range(unreadable_rows(trails)):
+                self._unread(f"{', '.join(paths)}: an event lacks its stage, level, verb or URI")
+            for group in saved_groups(trails, words, by_groups=by_groups):
+                self.lines += group.count
+                self.events += group.count
+                yield group, group.size
+
     def _unwrapped(
         self, found: Iterable[SeenEvent], lines: int = 0
     ) -> Iterator[tuple[LoggedEvent, int]]:
@@ -144,11 +171,15 @@ class LogEvents:
                 self.damaged.append(f"{path} cannot be read further: {error.strerror or error}")
 
 
+def _is_saved(path: str) -> bool:
+    with contextlib.suppress(OSError):
+        return is_saved(path)
+    return False
+
+
 def _is_of_another_form(path: str) -> bool:
-    """Whether a file has values that are not one a line, rows, or is a saved trail."""
+    """Whether a file has values that are not one a line, or rows."""
     try:
-        if is_saved(path):
-            return True
         beginning = beginning_of(path, SNIFFED)
     except OSError:
         return False

@@ -8,6 +8,7 @@ from auditproxy.apis.audit import Level, Policy
 from auditproxy.apis.faults import FAILED
 from auditproxy.app.standardstreams import Output, counted, one_line
 from auditproxy.audit.policy.simulation.counting import Group
+from auditproxy.audit.policy.simulation.grouped import LoggedGroup
 from auditproxy.audit.policy.simulation.simulate import Change, Estimate, Simulation
 from auditproxy.commands.policy.logs import LogEvents
 from auditproxy.commands.policy.reading import policy_of
@@ -26,9 +27,12 @@ def run_simulate(
     policy = policy_of(path)
     used = policy_of(against) if against else None
     simulation = Simulation(policy, used)
-    log = LogEvents(logs, err)
+    log = LogEvents(logs, err, simulation.looks_at)
     for event, size in log:
-        simulation.take(event, size)
+        if isinstance(event, LoggedGroup):
+            simulation.take_group(event)
+        else:
+            simulation.take(event, size)
     remark_log(log, simulation.forgotten, err)
     if not simulation.events:
         err.write(f"auditproxy: error: {one_line(_NO_EVENT.format(', '.join(logs)))}\n")

@@ -4,9 +4,8 @@ The last event of a request has all that is counted. RequestReceived is only loo
 decoded unless nothing follows it in the block.
 """
 
-import zlib
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
+from hashlib import blake2b, md5
 
 import msgspec
 
@@ -148,7 +147,7 @@ class _BlockReader:
         self._passed = passed
         self._counting = RequestCounter(task, passed.groups)
         self._one_of = task.one_of
-        self._origin = passed.origin.encode("utf-8", "surrogateescape")
+        self._origin = passed.origin
         self._lines: dict[bytes, bytes] = {}
         """Lines of RequestReceived, by their beginnings, which the lines of later stages share."""
         self._begun: dict[bytes, Begun] = {}
@@ -196,7 +195,7 @@ class _BlockReader:
                 self._counting.add(event, 1, events, size)
             return
         if event.stage not in _ENDS or not has_beginning:
-            key = self._key(event)
+            key = key_of(event, self._origin)
             known = self._begun.pop(key, None)
             if event.stage not in _ENDS:
                 begun = Begun(key, _without_bodies(event), events, size)
@@ -209,9 +208,7 @@ class _BlockReader:
                 self._passed.ends.append(key)
         self._counting.add(event, 1, events, size)
         if self._one_of and event.audit_id:
-            number = zlib.crc32(event.audit_id.encode("utf-8", "surrogatepass"))
-            if number % self._one_of == 0:
-                self._passed.sampled.append(_number(event))
+            self._passed.sampled += sample_of(event, self._one_of)
 
     def finish(self) -> None:
         """At the end of the block."""
@@ -224,18 +221,28 @@ class _BlockReader:
 
     def _keep_line(self, line: bytes) -> None:
         for event in read_events(line, Counts()):
-            begun = Begun(self._key(event), _without_bodies(event), 1, len(line) + 1)
+            begun = Begun(key_of(event, self._origin), _without_bodies(event), 1, len(line) + 1)
             known = self._begun.get(begun.key)
             self._begun[begun.key] = begun if known is None else together(known, begun)
 
-    def _key(self, event: TrailEvent) -> bytes:
-        """What the events of one request have in common."""
-        text = f"{event.audit_id}\n{event.request_received_timestamp}\n"
-        if not event.audit_id:
-            # Without an ID every event is a request of its own.
-            text += f"{event.stage_timestamp} {event.user.username} {event.request_uri}"
-        parts = text.encode("utf-8", "surrogatepass") + self._origin
-        return blake2b(parts, digest_size=8).digest()
+
+def key_of(event: TrailEvent, origin: str) -> bytes:
+    """What the events of one request have in common."""
+    text = f"{event.audit_id}\n{event.request_received_timestamp}\n"
+    if not event.audit_id:
+        # Without an ID every event is a request of its own.
+        text += f"{event.stage_timestamp} {event.user.username} {event.request_uri}"
+    parts = text.encode("utf-8", "surrogatepass") + origin.encode("utf-8", "surrogateescape")
+    return blake2b(parts, digest_size=8).digest()
+
+
+def sample_of(event: TrailEvent, one_of: int) -> list[int]:
+    """The number of a request that accounts of other servers have too, of one in ``one_of``."""
+    text = event.audit_id.encode("utf-8", "surrogatepass")
+    # A digest that the database has as well.
+    if one_of > 1 and int(md5(text, usedforsecurity=False).hexdigest()[:8], 16) % one_of:
+        return []
+    return [_number(event)]
 
 
 def _number(event: TrailEvent) -> int:

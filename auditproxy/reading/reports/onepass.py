@@ -4,6 +4,7 @@
     from block to     what has no end in its block waits for one in a later block; ends without a
     block             beginning are known for some blocks more, because events may be out of order
     at the end        what still waits is a request without an end, or a failed login
+    saved trails      are counted by the database first (savedpass.py)
 
 An event that was written twice is counted twice, and so is a request in the logs of two servers:
 ``twins`` says how many there are, of some sampled audit IDs.
@@ -25,9 +26,12 @@ from auditproxy.reading.reports.blockpass import (
     pass_block,
     together,
 )
+from auditproxy.reading.reports.savedpass import SavedPass
 from auditproxy.reading.reports.tallies import Key, RequestTally, Tallies
 from auditproxy.reading.trail.abreast import each_block
 from auditproxy.reading.trail.blocks import SIZE, blocks_of
+from auditproxy.reading.trail.lines import is_saved
+from auditproxy.reading.trail.savedsets import SavedTrails
 from auditproxy.reading.trail.sources import TrailFile
 
 MOST_OPEN = 100_000
@@ -57,17 +61,29 @@ class Passed(NamedTuple):
 def pass_once(
     files: Sequence[TrailFile], task: PassTask, size: int = SIZE, processes: int = 0
 ) -> Passed:
-    """Count what a trail has; raises OSError. Memory does not grow with the trail."""
-    blocks = blocks_of(files, size)[::-1]
-    total = sum(block.size for block in blocks)
-    if len({block.origin for block in blocks}) > 1:
-        one_of = 1 if total <= _SMALL else _SAMPLED
-        task = msgspec.structs.replace(task, one_of=one_of)
-    whole = _Whole(task)
+    """Count what a trail has; raises OSError and Unusable. Memory does not grow with the trail."""
+    saved = [file.path for file in files if _is_saved(file.path)]
+    blocks = blocks_of([file for file in files if file.path not in saved], size)[::-1]
+    with contextlib.ExitStack() as stack:
+        sets = SavedPass(stack.enter_context(SavedTrails(saved))) if saved else None
+        total = sum(block.size for block in blocks) + (sets.size if sets else 0)
+        origins = {block.origin for block in blocks} | (sets.origins if sets else frozenset())
+        if len(origins) > 1:
+            one_of = 1 if total <= _SMALL else _SAMPLED
+            task = msgspec.structs.replace(task, one_of=one_of)
+        whole = _Whole(task)
+        for part in sets.blocks(task) if sets else ():
+            whole.take(part)
     with contextlib.closing(each_block(blocks, pass_block, task, processes=processes)) as passed:
         for block in passed:
             whole.take(block)
     return whole.finish(total)
+
+
+def _is_saved(path: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return is_saved(path)
+    return False
 
 
 class _Whole:

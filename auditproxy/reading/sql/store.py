@@ -90,21 +90,23 @@ def open_store(
     """A connection with the views events and requests, which nothing can widen.
 
     ``folder`` has what does not fit into memory. ``writable`` are files that the caller, and no
-    statement of a user, may write, and ``folders`` are whole ones. Raises Unusable without the
-    extra.
+    statement of a user, may write, and ``folders`` are whole ones. Where something is written, or
+    no lines are read, there are sizes too. Raises Unusable without the extra.
     """
     lines = [(file.path, file.origin) for file in files if not file.is_saved]
     saved = [
         (file.path, file.origin if file.is_renamed else None) for file in files if file.is_saved
     ]
+    has_sizes = bool(writable) or not lines
+    view_of_lines = views.sized_lines_view if has_sizes else views.lines_view
 
     def define(connection: "DuckDBPyConnection") -> None:
         for path, _ in saved:
             check_saved(connection, path)
         statements = (
             *views.FUNCTIONS,
-            *([views.lines_view(lines)] if lines else ()),
-            views.events_view(saved, has_lines=bool(lines)),
+            *([view_of_lines(lines)] if lines else ()),
+            views.events_view(saved, has_lines=bool(lines), has_sizes=has_sizes),
             views.REQUESTS,
         )
         for statement in statements:

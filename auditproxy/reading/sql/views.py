@@ -3,10 +3,11 @@
 Pure: text. docs/events-schema.md describes the columns.
 """
 
+import re
 from collections.abc import Sequence
 
 from auditproxy.reading.meaning.macros import FUNCTIONS as FUNCTIONS
-from auditproxy.reading.trail.saved import COLUMNS
+from auditproxy.reading.trail.saved import COLUMNS, SIZES
 
 _USER = 'STRUCT(username VARCHAR, uid VARCHAR, "groups" VARCHAR[], extra MAP(VARCHAR, VARCHAR[]))'
 _MEMBERS = {
@@ -124,15 +125,88 @@ def lines_view(files: Sequence[tuple[str, str]], columns: Sequence[str] = ()) ->
     return "CREATE VIEW lines AS " + " UNION ALL ".join(parts)
 
 
+def sized_lines_view(files: Sequence[tuple[str, str]]) -> str:
+    """The view of the lines of files with their sizes: those that SIZES names, and no others.
+
+    The text of each line is read besides its members, which takes some third longer.
+    """
+    parts = [
+        f"SELECT json, {text(origin)} AS origin "  # noqa: S608
+        f"FROM read_ndjson_objects({text(path)}, ignore_errors=true, compression='uncompressed')"
+        for path, origin in files
+    ]
+    members = ", ".join(f'e."{name}" AS "{name}"' for name in _MEMBERS if name not in _AS_TEXT)
+    as_text = ", ".join(
+        f'from_json(e."{name}", {text(_structure(_MEMBERS[name]))}) AS "{name}"'
+        for name in _AS_TEXT
+    )
+    sizes = ", ".join(
+        f"{_SPELLED_BYTES.format(f'e.{member}')} AS {name}"
+        for name, member in (
+            ("request_object_bytes", "requestObject"),
+            ("response_object_bytes", "responseObject"),
+            ("status_bytes", "responseStatus"),
+            ("annotations_bytes", "annotations"),
+        )
+    )
+    spec = _MEMBERS | dict.fromkeys(_AS_TEXT, "JSON")
+    inner = ", ".join(f'"{name}": {_structure(kind)}' for name, kind in spec.items())
+    return (
+        f"CREATE VIEW lines AS SELECT {members}, {as_text}, {sizes}, origin, line_bytes FROM ("  # noqa: S608
+        f"SELECT from_json(json, {text('{' + inner + '}')}) AS e, origin, "
+        f"strlen(json) + 1 AS line_bytes FROM ({' UNION ALL '.join(parts)}))"
+    )
+
+
+_AS_TEXT = ("responseStatus", "annotations")
+"""Members whose size is asked for, and that are read from their text."""
+_SPELLED_BYTES = (
+    "(strlen({0}) + CASE WHEN contains({0}, '<') OR contains({0}, '>') OR contains({0}, '&') "
+    "OR contains({0}, chr(8232)) OR contains({0}, chr(8233)) "
+    "THEN 5 * (strlen({0}) - strlen(translate({0}, '<>&', ''))) "
+    "+ strlen({0}) - strlen(translate({0}, chr(8232) || chr(8233), '')) ELSE 0 END)"
+)
+"""Bytes of a value as Go spells it: the database's reader leaves out its escapes."""
+_SIZES = """,
+  line_bytes,
+  request_object_bytes,
+  response_object_bytes,
+  line_bytes + length('Metadata') - length(level)
+    - coalesce(length(',"requestObject":') + request_object_bytes, 0)
+    - coalesce(length(',"responseObject":') + response_object_bytes, 0)
+    - coalesce(length(',"responseStatus":') + status_bytes, 0)
+    - coalesce(length(',"annotations":') + annotations_bytes, 0) AS arrival_bytes
+FROM lines"""
+
+
+def _structure(kind: str) -> str:
+    """A type as from_json has it, of one that columns have."""
+    found = re.fullmatch(r"STRUCT\((.*)\)", kind, re.DOTALL)
+    if found is None:
+        return f'"{kind}"'
+    # Only types of users have commas, and these follow all other members.
+    plain, extra, rest = found[1].partition("extra ")
+    members = [part.split(" ", 1) for part in plain.strip(", ").split(", ")]
+    members += [["extra", rest]] if extra else []
+    return "{" + ", ".join(f'"{name.strip(chr(34))}": "{of}"' for name, of in members) + "}"
+
+
 def events_view(
-    saved: Sequence[tuple[str, str | None]], *, has_lines: bool, name: str = "events"
+    saved: Sequence[tuple[str, str | None]],
+    *,
+    has_lines: bool,
+    has_sizes: bool = False,
+    name: str = "events",
 ) -> str:
     """The view of the events of the lines, if there are any, and of saved trails.
 
-    A saved trail has the origin that is given, or those that it was saved with.
+    A saved trail has the origin that is given, or those that it was saved with. ``has_sizes`` adds
+    the columns SIZES, for which the view of the lines must have sizes.
     """
-    names = ", ".join(f'"{column}"' for column in COLUMNS if column != "origin")
-    parts = [_EVENTS] if has_lines else []
+    wanted = COLUMNS | SIZES if has_sizes else COLUMNS
+    names = ", ".join(f'"{column}"' for column in wanted if column != "origin")
+    lines = _EVENTS.replace("\nFROM lines", _SIZES) if has_sizes else _EVENTS
+    parts = [lines] if has_lines else []
     for path, origin in saved:
         of = "origin" if origin is None else f"{text(origin)} AS origin"
         parts.append(f"SELECT {of}, {names} FROM read_parquet({text(path)})")  # noqa: S608

@@ -4,7 +4,8 @@ They are read by the database, which needs the extra explore, in little memory a
 network. Their columns are those of the view (docs/events-schema.md), and perhaps more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -65,6 +66,13 @@ COLUMNS = {
     "response_object": "JSON",
 }
 """The columns of the view events, in order, with their types."""
+SIZES = {
+    "line_bytes": "BIGINT",
+    "request_object_bytes": "BIGINT",
+    "response_object_bytes": "BIGINT",
+    "arrival_bytes": "BIGINT",
+}
+"""Further columns of a saved trail: bytes of lines and their parts, which only lines have."""
 MEMORY = "400MB"
 _THREADS = 2
 _BATCH = 1000
@@ -86,7 +94,7 @@ _FIX = "make one with auditproxy events query --save=FILE.parquet 'SELECT * FROM
 def lacking(columns: Sequence[str], types: Sequence[str]) -> tuple[str, ...]:
     """The columns of a saved trail that these columns are not, by name and type."""
     found = dict(zip(columns, types, strict=True))
-    return tuple(name for name, kind in COLUMNS.items() if found.get(name) != kind)
+    return tuple(name for name, kind in (COLUMNS | SIZES).items() if found.get(name) != kind)
 
 
 def check_saved(connection: "DuckDBPyConnection", path: str) -> None:
@@ -98,7 +106,7 @@ def check_saved(connection: "DuckDBPyConnection", path: str) -> None:
             "SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet(?))", [path]
         ).fetchall()
     except duckdb.Error as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     missing = lacking([row[0] for row in described], [row[1] for row in described])
     if missing:
         raise Unusable(f"{path} is not a saved trail: it lacks the column {missing[0]}; {_FIX}")
@@ -106,7 +114,7 @@ def check_saved(connection: "DuckDBPyConnection", path: str) -> None:
 
 def count_saved(path: str) -> int:
     """How many events a saved trail has. Raises Unusable."""
-    connection = _connected(path)
+    connection = connected([path])
     import duckdb
 
     try:
@@ -114,7 +122,7 @@ def count_saved(path: str) -> int:
             "SELECT sum(num_rows) FROM parquet_file_metadata(?)", [path]
         ).fetchone() or (0,)
     except duckdb.Error as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     finally:
         connection.close()
     return int(count)
@@ -133,7 +141,7 @@ def saved_events(
 
     Times are nanoseconds, ``until`` is not included; ``ids`` None means every audit ID.
     """
-    connection = _connected(path)
+    connection = connected([path])
     import duckdb
 
     clause, bound = as_sql(conditions)
@@ -160,7 +168,7 @@ def saved_events(
             for row in batch:
                 yield _seen(row)
     except duckdb.Error as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     finally:
         connection.close()
 
@@ -180,37 +188,51 @@ def iso_exact(nanoseconds: int) -> str:
     return iso(seconds * SECOND).removesuffix("Z") + f".{rest // 1000:06d}Z"
 
 
-def _connected(path: str) -> "DuckDBPyConnection":
-    """A connection that reads this file and no other."""
-    duckdb = import_duckdb(f"{path} is a saved trail, which")
+def connected(paths: Sequence[str], folder: str = "", memory: str = MEMORY) -> "DuckDBPyConnection":
+    """A connection that reads these saved trails and no other files.
+
+    ``folder`` gets what does not fit into ``memory``; "" is none. Raises Unusable.
+    """
+    duckdb = import_duckdb(f"{paths[0]} is a saved trail, which")
     connection: DuckDBPyConnection = duckdb.connect(
         ":memory:",
         config={
             "threads": _THREADS,
-            "memory_limit": MEMORY,
-            "temp_directory": "",
+            "memory_limit": memory,
+            "temp_directory": folder,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
             "preserve_insertion_order": False,
         },
     )
-    quoted = path.replace("'", "''")
-    connection.execute(f"SET allowed_paths = ['{quoted}']")
+    quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    connection.execute(f"SET allowed_paths = [{quoted}]")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
     for statement in FUNCTIONS:
         connection.execute(statement)
-    check_saved(connection, path)
+    for path in paths:
+        check_saved(connection, path)
     return connection
 
 
-def _unreadable(path: str, error: Exception) -> Unusable:
+def unreadable(path: str, error: Exception) -> Unusable:
+    """What is said where the database cannot read a file."""
     return Unusable(f"{path} cannot be read as Parquet: {' '.join(str(error).split())}")
 
 
 def _seen(row: tuple[Any, ...]) -> SeenEvent:
     cell = dict(zip((*_READ, *_MOMENTS), row, strict=True))
+    return seen_event(event_of_cells(cell), cell["origin"] or "", FORM)
+
+
+def event_of_cells(found: Mapping[str, Any]) -> TrailEvent:
+    """The event of columns by name; those that are not given are as if they were NULL.
+
+    ``received`` and ``staged`` are texts. ``has_reference`` true is an objectRef without members.
+    """
+    cell = defaultdict(lambda: None, found)
     others = tuple(cell["impersonated_groups"] or ())
     groups = tuple(cell["groups"] or ())
     own = groups[: len(groups) - len(others)]
@@ -222,7 +244,7 @@ def _seen(row: tuple[Any, ...]) -> SeenEvent:
             )
         }
     )  # fmt: skip
-    event = TrailEvent(
+    return TrailEvent(
         kind="Event",
         api_version=API_VERSION,
         level=cell["level"] or "",
@@ -241,7 +263,7 @@ def _seen(row: tuple[Any, ...]) -> SeenEvent:
         else None,
         source_ips=tuple(cell["source_ips"] or ()),
         user_agent=cell["user_agent"] or "",
-        object_ref=reference if reference != ObjectReference() else None,
+        object_ref=reference if cell["has_reference"] or reference != ObjectReference() else None,
         response_status=TrailStatus(
             code=cell["code"] or 0, reason=cell["reason"] or "", message=cell["message"] or ""
         )
@@ -256,7 +278,6 @@ def _seen(row: tuple[Any, ...]) -> SeenEvent:
             if cell[name]
         },
     )
-    return seen_event(event, cell["origin"] or "", FORM)
 
 
 def _user(name: str | None, uid: str | None, groups: tuple[str, ...], extra: Any) -> UserInfo:

@@ -12,6 +12,8 @@ import pytest
 import zstandard
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.audit.policy.simulation.grouped import LoggedGroup
+from auditproxy.audit.policy.simulation.logged import LoggedEvent
 from auditproxy.commands.policy import logs
 from auditproxy.commands.policy.logs import LogEvents
 from tests.fakes.loggedevents import line
@@ -23,7 +25,7 @@ from tests.reading.saving import save
 
 def ids(log: LogEvents) -> list[str]:
     """The IDs of its events."""
-    return [event.audit_id for event, _ in log]
+    return [event.audit_id for event, _ in log if isinstance(event, LoggedEvent)]
 
 
 def read(*paths: object) -> LogEvents:
@@ -141,12 +143,16 @@ def test_other_forms(tmp_path: Path) -> None:
     )
     with tarfile.open(tmp_path / "logs.tar.gz", "w:gz") as archive:
         archive.add(folder, "logs")
-    saved = save(tmp_path, made)
-    for path in (*(tmp_path / name for name in
-                   ("cloudwatch.json", "folder", "insights.csv", "wrapped.log", "audit.zst", "logs.tar.gz")), saved):  # fmt: skip
+    names = (
+        "cloudwatch.json", "folder", "insights.csv", "wrapped.log", "audit.zst", "logs.tar.gz",
+    )  # fmt: skip
+    for path in (tmp_path / name for name in names):
         log = LogEvents([str(path)], Text())
         assert sorted(ids(log)) == ["a", "b", "c"], path
         assert (log.events, log.unreadable, log.damaged) == (3, 0, []), path
+    log = LogEvents([str(save(tmp_path, made))], Text())
+    assert sum(group.count for group, _ in log if isinstance(group, LoggedGroup)) == 3
+    assert (log.events, log.unreadable, log.damaged) == (3, 0, [])
 
 
 def test_what_is_no_event_in_them(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from auditproxy.reading.trail.blocks import Block
 from auditproxy.reading.trail.newest import newest
 from auditproxy.reading.trail.saved import (
     COLUMNS,
+    SIZES,
     check_saved,
     count_saved,
     iso_exact,
@@ -31,6 +32,7 @@ from tests.fakes.trails import COMPLETE, RECEIVED, STARTED, event, seen, write
 from tests.reading.saving import save
 from tests.reading.shop import current, rotated
 
+_WHOLE = COLUMNS | SIZES
 _ALL = [
     *rotated(),
     *current(),
@@ -161,5 +163,5 @@ def test_damage(tmp_path: Path) -> None:
 
 def test_columns() -> None:
     """By name and type."""
-    assert lacking(list(COLUMNS), list(COLUMNS.values())) == ()
-    assert lacking([], []) == tuple(COLUMNS)
+    assert lacking(list(_WHOLE), list(_WHOLE.values())) == ()
+    assert lacking([], []) == tuple(_WHOLE)

@@ -28,10 +28,14 @@ class Bodies:
             ("response", event.response_object),
         ):
             if body:
-                kind = _kind(direction, info)
-                count, size = self._seen.get(kind, (0, 0))
-                if count or len(self._seen) < MAXIMUM_KINDS:
-                    self._seen[kind] = count + 1, size + len(body)
+                self.add(direction, info, 1, len(body))
+
+    def add(self, direction: str, info: RequestInfo, more: int, bytes_of_them: int) -> None:
+        """Count bodies of one kind."""
+        kind = _kind(direction, info)
+        count, size = self._seen.get(kind, (0, 0))
+        if count or len(self._seen) < MAXIMUM_KINDS:
+            self._seen[kind] = count + more, size + bytes_of_them
 
     def mean(self, kind: Kind) -> float | None:
         """The mean size of such a body; None where the log has none."""

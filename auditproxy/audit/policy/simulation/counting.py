@@ -47,8 +47,11 @@ class Span:
 
     def take(self, event: LoggedEvent) -> None:
         """Read the time of one more event."""
+        self.take_time(event.stage_timestamp)
+
+    def take_time(self, time: str) -> None:
+        """Read one more time."""
         # RFC 3339 in UTC with six digits, in any order: texts sort as their times.
-        time = event.stage_timestamp
         if time > self.last:
             self.last = time
         if not self.first or time < self.first:
@@ -81,14 +84,14 @@ class Groups(dict[Key, Group], Generic[Key]):
         self.others = 0
         """Members of groups that were one too many."""
 
-    def add(self, key: Key, event: LoggedEvent, size: int = 0) -> None:
-        """Count one more member, which may be its group's example."""
+    def add(self, key: Key, event: LoggedEvent, size: int = 0, count: int = 1) -> None:
+        """Count more members, of which ``event`` may be the group's example."""
         group = self.get(key)
         if group is None:
             if len(self) >= MAXIMUM_GROUPS:
-                self.others += 1
+                self.others += count
                 return
             user = event.user.username or "(no user)"
             group = self[key] = Group(f"{user}: {event.verb} {event.request_uri}")
-        group.count += 1
+        group.count += count
         group.bytes += size

@@ -6,6 +6,7 @@ from auditproxy.apis.audit import Level, Policy, RequestAuditConfig, Stage
 from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator
 from auditproxy.audit.policy.explaining import stages_of
 from auditproxy.audit.policy.simulation.counting import Groups, Requests, Span, shown_resource
+from auditproxy.audit.policy.simulation.grouped import LoggedGroup
 from auditproxy.audit.policy.simulation.logged import LoggedEvent, Meanings
 
 
@@ -56,9 +57,25 @@ class Difference:
         """Decide about the request of one event, if it is the request's first."""
         self.events += 1
         self.span.take(event)
-        if not self._requests.is_new(event):
-            return
-        self.requests += 1
+        if self._requests.is_new(event):
+            self._decide(event, event, 1)
+
+    def take_group(self, group: LoggedGroup) -> None:
+        """Decide about the requests of events that are decided alike."""
+        self.events += group.count
+        self.span.take_time(group.first)
+        self.span.take_time(group.last)
+        if group.is_new:
+            self._decide(group.event, group.example, group.count)
+
+    @property
+    def looks_at(self) -> tuple[frozenset[str], bool]:
+        """The words that rules mention, and whether any asks for groups."""
+        first, second = self._evaluators
+        return first.mentioned | second.mentioned, first.by_groups or second.by_groups
+
+    def _decide(self, event: LoggedEvent, example: LoggedEvent, count: int) -> None:
+        self.requests += count
         info = self._meanings.of(event)
         user = event.asker
         first, second = self._evaluators
@@ -74,9 +91,9 @@ class Difference:
             )
         if same(*pair):
             return
-        self.differing += 1
+        self.differing += count
         differing = Differing(*pair, info.verb, shown_resource(info), info.api_group)
-        self.groups.add(differing, event)
+        self.groups.add(differing, example, count=count)
 
 
 def same(first: RequestDecision, second: RequestDecision) -> bool:

@@ -37,8 +37,8 @@ _METHODS = {
 }
 """Methods of verbs that have other names."""
 _ABSENT = msgspec.Raw(b"")
-_REQUEST_KEY = len(',"requestObject":')
-_RESPONSE_KEY = len(',"responseObject":')
+REQUEST_KEY = len(',"requestObject":')
+RESPONSE_KEY = len(',"responseObject":')
 _STATUS_KEY = len(',"responseStatus":')
 _ANNOTATIONS_KEY = len(',"annotations":')
 
@@ -73,9 +73,9 @@ class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """Bytes of its line at another level, with the bodies that it has; ``size`` is its own."""
         size += len(LEVEL_WORDS[level]) - len(self.level)
         if level < Level.REQUEST and self.request_object:
-            size -= _REQUEST_KEY + len(self.request_object)
+            size -= REQUEST_KEY + len(self.request_object)
         if level < Level.REQUEST_RESPONSE and self.response_object:
-            size -= _RESPONSE_KEY + len(self.response_object)
+            size -= RESPONSE_KEY + len(self.response_object)
         return size
 
     def size_of_arrival(self, size: int, level: Level) -> int:

@@ -9,6 +9,7 @@ from auditproxy.apis.audit import Level, Policy, RequestAuditConfig, Stage
 from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator
 from auditproxy.audit.policy.simulation.bodies import MAXIMUM_KINDS, Bodies, Kind, missing
 from auditproxy.audit.policy.simulation.counting import Groups, Requests, Span, shown_resource
+from auditproxy.audit.policy.simulation.grouped import LoggedGroup
 from auditproxy.audit.policy.simulation.logged import LoggedEvent, Meanings
 
 Change = tuple[str, str, str, str, str]
@@ -110,6 +111,43 @@ class Simulation:
                 tally.bytes_of_arrivals += event.size_of_arrival(size, level)
         self._compare(event, info, plan, written - size)
 
+    def take_group(self, group: LoggedGroup) -> None:
+        """Decide about events that are decided alike, as ``take`` does about each."""
+        event, count = group.event, group.count
+        self.events += count
+        self.bytes += group.size
+        self.span.take_time(group.first)
+        self.span.take_time(group.last)
+        info = self._meanings.of(event)
+        if group.request_objects is not None:
+            self._bodies.add("request", info, count, group.request_objects)
+        if group.response_objects is not None:
+            self._bodies.add("response", info, count, group.response_objects)
+        config = self._evaluator.decide(event.asker, info)
+        plan = self._plans.get(id(config)) or self._plan(config)
+        tally, level, stage = plan.tally, plan.level, event.stage
+        tally.requests += count if group.is_new else 0
+        written = 0
+        if stage in plan.stages:
+            written = group.size_at(level)
+            tally.events += count
+            tally.bytes += written
+            _count_lacking(tally, missing(event, info, level), count)
+        if plan.has_arrivals:
+            if stage == "RequestReceived":
+                tally.arrivals += count
+            elif stage != "ResponseStarted":
+                tally.answers += count
+                tally.bytes_of_arrivals += group.size_of_arrivals(level)
+        self._compare(event, info, plan, written - group.size, count, group.example)
+
+    @property
+    def looks_at(self) -> tuple[frozenset[str], bool]:
+        """The words that rules mention, and whether any asks for groups."""
+        both = [one for one in (self._evaluator, self._against) if one is not None]
+        words = frozenset().union(*(one.mentioned for one in both))
+        return words, any(one.by_groups for one in both)
+
     def _plan(self, config: RequestAuditConfig) -> "_Plan":
         """What follows from one of the evaluator's configs, which live as long as it does."""
         stages = frozenset(
@@ -155,19 +193,28 @@ class Simulation:
                 ),
             )
 
-    def _compare(self, event: LoggedEvent, info: RequestInfo, plan: "_Plan", size: int) -> None:
-        """Count an event that would be written otherwise than it is; ``size`` is what that adds."""
+    def _compare(
+        self,
+        event: LoggedEvent,
+        info: RequestInfo,
+        plan: "_Plan",
+        size: int,
+        count: int = 1,
+        example: LoggedEvent | None = None,
+    ) -> None:
+        """Count events that would be written otherwise than they are; ``size`` is what is added."""
         before = event.level
         if self._against is not None:
             used = self._against.decide(event.asker, info)
             before = used.level.word
-            self.contradictions += before != event.level or Stage(event.stage) in used.omit_stages
+            if before != event.level or Stage(event.stage) in used.omit_stages:
+                self.contradictions += count
         after = plan.word
         if before != after:
             key = (before, after, info.verb, shown_resource(info), info.api_group)
-            self.changes.add(key, event, size)
+            self.changes.add(key, example or event, size, count)
         elif event.stage not in plan.stages and plan.level is not Level.NONE:
-            self.stages_omitted[event.stage] += 1
+            self.stages_omitted[event.stage] += count
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +228,9 @@ class _Plan:
     has_arrivals: bool
 
 
-def _count_lacking(tally: Tally, kinds: tuple[Kind, ...]) -> None:
+def _count_lacking(tally: Tally, kinds: tuple[Kind, ...], count: int = 1) -> None:
     for kind in kinds:
         if kind in tally.lacking or len(tally.lacking) < MAXIMUM_KINDS:
-            tally.lacking[kind] += 1
+            tally.lacking[kind] += count
         else:
-            tally.lacking_others += 1
+            tally.lacking_others += count

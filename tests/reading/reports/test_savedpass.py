@@ -1,0 +1,74 @@
+"""A saved trail has the same reports as the lines that it was saved from."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from auditproxy.reading.meaning.conditions import conditions_of
+from auditproxy.reading.reports.blockpass import PassTask
+from auditproxy.reading.reports.onepass import pass_once
+from auditproxy.reading.reports.subjects import SUBJECTS
+from auditproxy.reading.trail.sources import trail_file
+from tests.fakes.trails import RECEIVED, event
+from tests.reading.manytrails import many_trails, write_as_go
+from tests.reading.saving import save_here
+
+_FILTERS: tuple[dict[str, list[str]], ...] = (
+    {},
+    {"code": ["403"]},
+    {"user": ["alice"]},
+    {"kind": ["!human"]},
+    {"resource": ["pods/*", "secrets"]},
+    {"group": ["dev"], "namespace": ["shop"]},
+)
+
+
+def counted(path: Path, task: PassTask) -> dict[str, Any]:
+    """All that a report is made of."""
+    found = pass_once([trail_file(str(path))], task)
+    if not SUBJECTS[task.subject].counts_events:
+        # How many events a request has is not asked, and not counted in each case.
+        for tally in found.tallies.groups.values():
+            tally.events = tally.size = tally.bodies = 0
+    return {
+        "groups": found.tallies.groups,
+        "events": found.counts["events"],
+        "open": found.open,
+        "twins": found.twins,
+        "size": found.size,
+    }
+
+
+@pytest.mark.timeout(300)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    made=many_trails(),
+    subject=st.sampled_from(sorted(SUBJECTS)),
+    filters=st.sampled_from(_FILTERS),
+    since=st.sampled_from(("", "2026-11-23T10:00:03.000000Z")),
+    until=st.sampled_from(("", "2026-11-23T10:00:07.000000Z")),
+)
+@example(
+    made=[event(name="a", stage=RECEIVED) | {"auditID": ""}],
+    subject="noise",
+    filters={},
+    since="",
+    until="",
+)
+def test_as_lines(
+    made: list[dict[str, Any]],
+    subject: str,
+    filters: dict[str, list[str]],
+    since: str,
+    until: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Groups with all that is counted of them, for every report."""
+    folder = tmp_path_factory.mktemp("log")
+    log = write_as_go(folder / "audit.log", made)
+    saved = save_here(log, folder / "audit.parquet")
+    task = PassTask(subject, conditions_of(filters), since, until)
+    assert counted(saved, task) == counted(log, task)
