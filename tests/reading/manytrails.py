@@ -40,6 +40,7 @@ _QUERIES = (
     "", "limit=500&resourceVersion=0", "fieldSelector=metadata.name%3Ddb&resourceVersion=17",
     "dryRun=All", "watch=true&fieldSelector=spec.nodeName%3Dn1", "labelSelector=a%3Db",
     "fieldSelector=metadata%2Ename%3Dweb&limit=5",
+    "resourceVersion=17&sendInitialEvents=true&watch=true",
 )  # fmt: skip
 _PATHS = (
     "/healthz",

@@ -26,7 +26,7 @@ _LONGEST = 1024
 _BETWEEN = "\n"
 _WRITTEN_WHOLE = ("update", "patch")
 _CREATED = 201
-_INITIAL = "sendInitialEvents=true"
+INITIAL = "sendInitialEvents=true"
 _known: Memo[tuple[str, str], RequestInfo] = Memo(_REMEMBERED)
 
 RightKey = tuple[str, ...]
@@ -100,7 +100,7 @@ def _asked(event: TrailEvent, *, is_created: bool) -> Iterator[tuple[AskedRight,
     if asked.verb == "get" and subresource in SESSIONS:
         # Older kubectls and servers since 1.35 ask for it.
         yield _with_verb(asked, "create"), "a session by WebSocket is also asked as create"
-    if asked.verb == "watch" and _INITIAL in event.request_uri.partition("?")[2]:
+    if asked.verb == "watch" and INITIAL in event.request_uri.partition("?")[2]:
         # client-go lists where that does not work (tools/cache/reflector.go), also now and then.
         yield _with_verb(asked, "list"), "a watch that begins with all objects may also be a list"
     if asked.verb in _WRITTEN_WHOLE and is_created and not subresource:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from auditproxy.reading.meaning.facts import DECISION
 from auditproxy.reading.rbac import rights
 from auditproxy.reading.reports import access, activity, deprecated, noise
-from auditproxy.reading.trail.savedsets import HAS_REFERENCE, MEANT_URI, PATH
+from auditproxy.reading.trail.savedsets import HAS_REFERENCE, MEANT_URI, PATH, SELECTED
 
 
 class GroupedColumns(NamedTuple):
@@ -28,6 +28,29 @@ _REFERENCE = {
 _REFUSED = "code IN (401, 403)"
 _OWN_GROUPS = '"groups"[: len("groups") - coalesce(len(impersonated_groups), 0)]'
 _NO_URI = "coalesce(request_uri, '') = ''"
+
+_RIGHTS = GroupedColumns(
+    {
+        **_USERS,
+        **{
+            name: name
+            for name in (
+                "groups", "impersonated_uid", "impersonated_groups", "impersonated_extra",
+                "verb", "code",
+            )
+        },
+        **{
+            name: f"CASE WHEN {_NO_URI} THEN {value} END"
+            for name, value in {
+                **_REFERENCE, "namespace": '"namespace"', "name": "name",
+            }.items()
+        },
+        "request_uri": f"CASE WHEN contains(request_uri, '{rights.INITIAL}') "
+        f"THEN {PATH} || '?{rights.INITIAL}' || CASE WHEN {SELECTED} THEN '&' || "
+        f"split_part({MEANT_URI}, '?', 2) ELSE '' END ELSE {MEANT_URI} END",
+        DECISION: f"annotations['{DECISION}']",
+    }
+)  # fmt: skip
 
 COLUMNS = {
     access.NAME: GroupedColumns(
@@ -73,25 +96,7 @@ COLUMNS = {
             f"regexp_extract({PATH}, '(?s)^.[^/]*/?') END",
         }
     ),
-    rights.NAME: GroupedColumns(
-        {
-            **_USERS,
-            **{
-                name: name
-                for name in (
-                    "groups", "impersonated_uid", "impersonated_groups", "impersonated_extra",
-                    "verb", "code",
-                )
-            },
-            **{
-                name: f"CASE WHEN {_NO_URI} THEN {value} END"
-                for name, value in {
-                    **_REFERENCE, "namespace": '"namespace"', "name": "name",
-                }.items()
-            },
-            "request_uri": MEANT_URI,
-            DECISION: f"annotations['{DECISION}']",
-        }
-    ),
+    rights.NAME: _RIGHTS,
+    rights.DERIVED: _RIGHTS,
 }  # fmt: skip
 """By the name of a subject."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from auditproxy.apis.units import SECOND
-from auditproxy.reading.meaning.conditions import as_sql
+from auditproxy.reading.meaning.conditions import as_sql, is_user
 from auditproxy.reading.meaning.events import EVENTS, Counts, TrailEvent
 from auditproxy.reading.reports.blockpass import (
     Begun,
@@ -149,6 +149,8 @@ def _block(task: PassTask, row: dict[str, Any]) -> PassedBlock:
         int(row["bodies"] or 0), first, last,
     )  # fmt: skip
     keys = SUBJECTS[task.subject].keys_of(_event(row), first)
+    if task.users:
+        keys = [key for key in keys if is_user(task.users, key[1])]
     groups: dict[Key, RequestTally] = dict.fromkeys(keys, tally)
     return PassedBlock(groups, Counts(), Counts(), [], [], [], "")
 

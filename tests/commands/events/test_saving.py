@@ -24,7 +24,7 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("word", [("list", "--diff", "-o", "wide"), ("list", "--user=alice", "--where", "code = 200"),
-                                  ("tail",), ("show", "7a698de4"), ("query", "FROM requests ORDER BY received, audit_id")])  # fmt: skip
+                                  ("tail",), ("show", "7a698de4"), ("query", "SELECT username, verb, request_uri, code, outcome, seconds FROM requests ORDER BY received, audit_id")])  # fmt: skip
 def test_it_is_a_log(
     word: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip

@@ -48,6 +48,7 @@ def counted(path: Path, task: PassTask) -> dict[str, Any]:
     made=many_trails(),
     subject=st.sampled_from(sorted(SUBJECTS)),
     filters=st.sampled_from(_FILTERS),
+    users=st.sampled_from(({}, {"kind": ["human"]}, {"user": ["alice"]})),
     since=st.sampled_from(("", "2026-11-23T10:00:03.000000Z")),
     until=st.sampled_from(("", "2026-11-23T10:00:07.000000Z")),
 )
@@ -55,6 +56,7 @@ def counted(path: Path, task: PassTask) -> dict[str, Any]:
     made=[event(name="a", stage=RECEIVED) | {"auditID": ""}],
     subject="noise",
     filters={},
+    users={},
     since="",
     until="",
 )
@@ -62,6 +64,7 @@ def test_as_lines(
     made: list[dict[str, Any]],
     subject: str,
     filters: dict[str, list[str]],
+    users: dict[str, list[str]],
     since: str,
     until: str,
     tmp_path_factory: pytest.TempPathFactory,
@@ -70,5 +73,7 @@ def test_as_lines(
     folder = tmp_path_factory.mktemp("log")
     log = write_as_go(folder / "audit.log", made)
     saved = save_here(log, folder / "audit.parquet")
-    task = PassTask(subject, conditions_of(filters), since, until)
+    # Keys of rights alone have a user in their second place.
+    of_users = conditions_of(users if subject.startswith("rbac") else {})
+    task = PassTask(subject, conditions_of(filters), since, until, users=of_users)
     assert counted(saved, task) == counted(log, task)
