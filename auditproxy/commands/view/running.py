@@ -44,7 +44,7 @@ def view(
 ) -> int:
     """Serve the page of these logs until a signal; the exit code. Raises Unusable, OSError."""
     _needs_database()
-    with _interrupted_by_signals(), tempfile.TemporaryDirectory(prefix="auditproxy-") as folder:
+    with _signals() as signals, tempfile.TemporaryDirectory(prefix="auditproxy-") as folder:
         err.write("auditproxy: reading ...\n")
         files = files_of(arguments, folder)
         recordings = _recordings(settings, err)
@@ -74,7 +74,11 @@ def view(
             def browse_page(address: str) -> None:
                 open_page(address, folder, browse)
 
-            return asyncio.run(_serve(answers, settings, out, browse_page, make, index.close))
+            # An interruption while the loop is made would leave half of it.
+            signals.interrupt = False
+            return asyncio.run(
+                _serve(answers, settings, out, browse_page, make, index.close, signals)
+            )
 
 
 def _recordings(settings: Mapping[str, Any], err: Text) -> ListedRecordings:
@@ -96,19 +100,34 @@ def _recordings(settings: Mapping[str, Any], err: Text) -> ListedRecordings:
     return found
 
 
+class Signals:
+    """Signals that end the command, until the loop has handlers for them: whether one has come.
+
+    Each is an interruption as long as ``interrupt`` is set.
+    """
+
+    NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self.interrupt = True
+        self.has_come = False
+
+    def __call__(self, number: int, frame: object) -> None:
+        """One has come."""
+        self.has_come = True
+        if self.interrupt:
+            raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
-def _interrupted_by_signals() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP end the making of the index as Ctrl-C does: no file is left."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, interrupt) for number in numbers]
+def _signals() -> Iterator[Signals]:
+    """Have SIGTERM and SIGHUP end the reading as Ctrl-C does: no file is left."""
+    signals = Signals()
+    before = [signal.signal(number, signals) for number in Signals.NUMBERS]
     try:
-        yield
+        yield signals
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(Signals.NUMBERS, before, strict=True):
             signal.signal(number, handler)
 
 
@@ -119,6 +138,7 @@ async def _serve(
     browse: Callable[[str], None],
     make: Callable[[], None],
     give_up: Callable[[], None],
+    signals: Signals,
 ) -> int:
     """Serve until a signal, and ``make`` meanwhile, which ``give_up`` ends. Raises Unusable."""
     token = new_token()
@@ -134,8 +154,10 @@ async def _serve(
     address = f"http://{HOST}:{port}/#token={token}"
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in Signals.NUMBERS:
         loop.add_signal_handler(number, ended.set)
+    if signals.has_come:
+        ended.set()
     out.write(f"{address}\n")
     out.flush()
 

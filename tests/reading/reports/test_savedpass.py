@@ -60,6 +60,14 @@ def counted(path: Path, task: PassTask) -> dict[str, Any]:
     since="",
     until="",
 )
+@example(
+    made=[event(verb="watch", query="sendInitialEvents=true&watch=true&resourceVersion=1")],
+    subject="rbac",
+    filters={},
+    users={},
+    since="",
+    until="",
+)
 def test_as_lines(
     made: list[dict[str, Any]],
     subject: str,
