@@ -10,12 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-from matplotlib import pyplot
-
 from tests.bench.cells import CELLS
 
 COLOURS = {"haproxy": "#9aa0a6", "nginx": "#c4c7c5", "uvloop": "#1a73e8", "asyncio": "#8ab4f8"}
@@ -40,6 +34,11 @@ def ratios(result: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 def draw(result: Mapping[str, Any], path: Path) -> None:
     """Write the picture; raises ValueError for a result without a cell to be drawn."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
     shown = ratios(result)
     if not shown:
         raise ValueError("the result has no cell with CPU a request and HAProxy; see --list")
@@ -74,6 +73,8 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     try:
         draw(json.loads(given.result.read_text(encoding="utf-8")), given.picture)
+    except ModuleNotFoundError as error:
+        parser.exit(2, f"{error.name} is missing: pip install 'auditproxy[test]'\n")
     except (OSError, ValueError) as error:
         parser.exit(2, f"{given.result}: {error}\n")
     return 0

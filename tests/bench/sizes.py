@@ -12,8 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from auditproxy.apis.units import MEBIBYTE
+from auditproxy.options import Options
+
 BUSY = 0.5
 """Share of a core that may be busy on average: the rest is for peaks, lists and bodies."""
+DECODED = 9
+"""Times the largest copy that decoding one body takes at most."""
 EVENT = 1024
 """Bytes of a line at level Metadata."""
 DAY = 24 * 60 * 60
@@ -27,6 +32,11 @@ class Cluster:
     rate: float
     watches: int
 
+    @property
+    def connections(self) -> int:
+        """Connections at once: HTTP/1.1 has one for each watch, and some for other requests."""
+        return self.watches + 2 * self.nodes + 100
+
 
 def cluster(nodes: int) -> Cluster:
     """A cluster whose every client goes through the proxy.
@@ -37,20 +47,30 @@ def cluster(nodes: int) -> Cluster:
     return Cluster(nodes, 20 + 2.0 * nodes, 300 + 15 * nodes)
 
 
+def bodies() -> int:
+    """Bytes that copies of bodies take at most, with the defaults (docs/behaviour.md)."""
+    audit = Options().audit
+    largest = max(audit.capture_request_limit, audit.capture_response_limit)
+    return audit.capture_memory_limit + DECODED * largest
+
+
 @dataclass(frozen=True)
 class Order:
-    """What the proxy needs: cores, MiB of memory, GB of the log for each day."""
+    """What the proxy needs: cores, MiB of memory at rest and at most, GB of the log for each day."""
 
     cores: float
     memory: float
+    limit: float
     log: float
 
 
 def order(asked: Cluster, *, request: float, watch: float, start: float) -> Order:
     """What to order; ``request`` is CPU in us, ``watch`` KiB each, ``start`` MiB."""
+    memory = start + asked.watches * watch / 1024
     return Order(
         asked.rate * request / 1e6 / BUSY,
-        start + asked.watches * watch / 1024,
+        memory,
+        memory + bodies() / MEBIBYTE,
         asked.rate * EVENT * DAY / 1e9,
     )
 
@@ -64,15 +84,17 @@ def table(result: Mapping[str, Any], subject: str = "uvloop") -> list[str]:
         "start": measured["start"]["resident"][subject]["median"],
     }
     lines = [
-        "| nodes | requests/s | watches | cores, half busy | memory, MiB | log, GB a day |",
-        "|---|---|---|---|---|---|",
+        "| nodes | requests/s | watches | connections | cores, half busy | memory, MiB "
+        "| its limit | log, GB a day |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for nodes in (10, 100, 1000):
         asked = cluster(nodes)
         needed = order(asked, **figures)
         lines.append(
-            f"| {nodes:,} | {asked.rate:,.0f} | {asked.watches:,} | {needed.cores:.2f} "
-            f"| {needed.memory:,.0f} | {needed.log:,.0f} |"
+            f"| {nodes:,} | {asked.rate:,.0f} | {asked.watches:,} | {asked.connections:,} "
+            f"| {needed.cores:.2f} | {needed.memory:,.0f} | {needed.limit:,.0f} "
+            f"| {needed.log:,.0f} |"
         )
     return lines
 

@@ -53,13 +53,14 @@ def test_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = sizes.order(sizes.cluster(100), request=50.0, watch=80.0, start=60.0)
     assert found.cores == pytest.approx(0.022)
     assert found.memory == pytest.approx(60 + 1800 * 80 / 1024)
+    assert found.limit == pytest.approx(found.memory + 64 + 9 * 8)
     assert found.log == pytest.approx(220 * 1024 * 86400 / 1e9)
     source = tmp_path / "result.json"
     source.write_text(json.dumps(result()))
     assert sizes.main([str(source)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
-    assert lines[3] == "| 100 | 220 | 1,800 | 0.02 | 201 | 19 |"
+    assert lines[3] == "| 100 | 220 | 1,800 | 2,100 | 0.02 | 201 | 337 | 19 |"
 
 
 def test_order_without_a_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
