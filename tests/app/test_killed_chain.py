@@ -14,6 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from auditproxy.audit.chain.checkpoints import read_checkpoint
+from auditproxy.audit.chain.links import read_link
+from auditproxy.backends.logfiles.tails import last_line
 from auditproxy.cli import main
 from tests.fakes.chains import key_of
 from tests.fakes.processes import Started, started
@@ -76,6 +79,46 @@ def unlocked(folder: Path) -> bool:
             except BlockingIOError:
                 return False
     return True
+
+
+def is_signed(path: Path) -> bool:
+    """Whether the last line of a log is signed."""
+    beside = Path(f"{path}.checkpoints").read_bytes().splitlines(keepends=True)
+    last, link = read_checkpoint(beside[-1]).checkpoint, read_link(last_line([path]))
+    return link is None or last.number == link.number
+
+
+def are_signed(logs: list[Path]) -> bool:
+    """Whether the last line of each log is."""
+    return all(map(is_signed, logs))
+
+
+@pytest.mark.parametrize("mode", ["blocking", "durable"])
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_stopped_behind_a_checkpoint(
+    workers: int, mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One event, a checkpoint in time, SIGTERM, a start: nothing says that it was killed."""
+    given = (*flags(tmp_path), f"--workers={workers}", f"--audit-log-mode={mode}")
+    logs: list[Path] = []
+    async with FakeUpstream(script) as upstream:
+        for _ in range(2):
+            async with started(upstream.port, tmp_path, *given) as proxy:
+                await proxy.until_ready()
+                await proxy.ask(request())
+                logs = sorted(tmp_path.glob("audit*.log"))
+                await until(partial(are_signed, logs), "they are signed", seconds=40)
+                proxy.process.send_signal(signal.SIGTERM)
+                assert await proxy.ended(40) == 0
+    written = [str(log) for log in logs if log.stat().st_size]
+    assert len(logs) == workers
+    assert main(["verify", f"--public-key={tmp_path}/checkpoint.pub", "--whole", *written]) == 0
+    said = capsys.readouterr().out
+    assert said.count("\nok\n") == len(written)
+    assert "not ended in order" not in said
+    for log in logs:
+        beside = Path(f"{log}.checkpoints").read_bytes().splitlines(keepends=True)
+        assert read_checkpoint(beside[-1]).checkpoint.reason == "Shutdown"
 
 
 @pytest.mark.parametrize("mode", ["blocking", "durable"])

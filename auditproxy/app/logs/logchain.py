@@ -1,7 +1,7 @@
 """Opens the chain of the audit log: finds its end, and what signs it.
 
 RotatingFile --repair, last line-->  beginning() --> ChainedFile
-LOG.checkpoints --last checkpoint---^
+LOG.checkpoints --last checkpoint---^   unsigned_ends() --^
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from pathlib import Path
 from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.units import SECOND
 from auditproxy.app.logs.anchoring import WebhookAnchor, to_standard_error
+from auditproxy.app.logs.fileends import stored_end, unsigned_ends
 from auditproxy.app.logs.logbackend import LogFileError, Rotation, open_rotating_file
 from auditproxy.app.operatorlog import Report
 from auditproxy.audit.backend import Backend
@@ -115,40 +116,24 @@ class ChainOpening:
         return ChainedDurableFile(file, end, signing)
 
     def _begin(self, path: Path) -> tuple[ChainEnd, Signing | None]:
+        disk = self._parts.disk
         try:
-            line, is_older = _stored_end(path, self._parts.disk)
+            line = stored_end(path, disk)
             checkpoints, last = _open_checkpoints(path, self._parts, self._report)
+            begun = beginning(line, last, secrets.token_hex(8))
+            ended = unsigned_ends(path, begun.end, last, disk) if checkpoints else []
         except (OSError, EOFError) as error:
             raise _unreadable(path, error) from None
-        begun = beginning(line, last, secrets.token_hex(8))
         if begun.is_broken:
             self._parts.broke()
         if begun.message:
             self._tell(f"{path} begins a new chain: {begun.message}")
         if checkpoints is None:
             return begun.end, None
-        return begun.end, Signing(checkpoints, begun, self._parts.disk, ends_file=is_older)
+        return begun.end, Signing(checkpoints, begun, disk, ended=ended)
 
     def _tell(self, text: str) -> None:
         self._report(OperatorLine(f"{_FLAG}: {text}", flag=_FLAG))
-
-
-def _stored_end(path: Path, disk: Disk) -> tuple[bytes, bool]:
-    """The last line of a log, which the disk has then, and whether an older file has it.
-
-    A process that was killed may not have synced it, and it is about to be signed. Raises OSError
-    and EOFError.
-    """
-    for file in (path, *older_files(path)):
-        line = last_line([file])
-        if line:
-            descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                disk.sync(descriptor)
-            finally:
-                os.close(descriptor)
-            return line, file != path
-    return b"", False
 
 
 def _unreadable(path: Path, error: Exception) -> LogFileError:

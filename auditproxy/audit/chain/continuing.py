@@ -47,17 +47,17 @@ def _fault(line: bytes, link: Link | None, last: Checkpoint | None) -> str:
     """Why there is no chain that can be continued."""
     signed = f"line {last.number} of chain {last.chain} was signed" if last else ""
     if not line:
-        return f"the log is empty, and {signed}" if last and last.number else ""
+        return f"the log was empty, and {signed}" if last and last.number else ""
     if link is None:
-        return "the last line of the log has no place in a chain"
+        return "the last line of the log before it had no place in a chain"
     if not is_sound(line, link):
         return "the last line of the log was changed"
     if last is None:
         return ""
     if last.chain != link.chain:
-        return f"the last line of the log is of chain {link.chain}, and {signed}"
+        return f"the last line of the log was of chain {link.chain}, and {signed}"
     if last.number > link.number:
-        return f"the last line of the log is line {link.number}, and {signed}"
+        return f"the last line of the log was line {link.number}, and {signed}"
     if last.number == link.number and last.digest != link.digest:
-        return f"the last line of the log is not the line {link.number} that was signed"
+        return f"the last line of the log was not the line {link.number} that was signed"
     return ""

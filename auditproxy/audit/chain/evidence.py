@@ -119,11 +119,14 @@ class Evidence:
         Who can write both files can make such an end: without the lines that followed, and
         without their checkpoints.
         """
-        before, self._before = self._before, checkpoint
+        before = self._before
+        if not _is_at_next_start(checkpoint, before):
+            self._before = checkpoint
         if checkpoint.message:
-            self._noted(
-                f"checkpoint {checkpoint.sequence} of {checkpoint.time}: {checkpoint.message}"
-            )
+            said = checkpoint.message
+            if checkpoint.reason == "ChainBegan":
+                said = f"the chain began here, because {said}"
+            self._noted(f"checkpoint {checkpoint.sequence} of {checkpoint.time}: {said}")
         if checkpoint.reason == "Resumed" and before is not None and before.reason != "Shutdown":
             self._noted(
                 f"started at {checkpoint.time} behind line {checkpoint.number}, and not ended in "
@@ -168,3 +171,12 @@ class Evidence:
     def _found(self, place: LinePlace, kind: Kind, text: str) -> None:
         if len(self.findings) < MAXIMUM_FINDINGS:
             self.findings.append(ChainFinding(place, kind, text))
+
+
+def _is_at_next_start(checkpoint: Checkpoint, before: Checkpoint | None) -> bool:
+    """Whether it says only that the file of an orderly end was renamed until the next start."""
+    return (
+        before is not None
+        and (checkpoint.reason, before.reason) == ("Rotated", "Shutdown")
+        and (checkpoint.chain, checkpoint.number) == (before.chain, before.number)
+    )

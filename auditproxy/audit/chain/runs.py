@@ -79,6 +79,13 @@ class ChainPieces:
         self._known: Mapping[int, Signed] = _NONE
         self._before = b""
 
+    @property
+    def is_without_chain(self) -> bool:
+        """Whether no line says that it is in a chain, and none was signed: none is misplaced."""
+        return all(isinstance(piece, Stray) and piece.link is None for piece in self.found) and (
+            not any(max(lines, default=0) for lines in self._signed.values())
+        )
+
     def take(self, line: bytes, place: LinePlace) -> None:
         """Take the next line with its newline."""
         self.lines += 1

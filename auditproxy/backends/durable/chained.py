@@ -11,7 +11,6 @@ import contextlib
 import os
 from collections.abc import Sequence
 
-from auditproxy.audit.chain.checkpoints import Reason
 from auditproxy.audit.chain.links import ADDED, ChainEnd
 from auditproxy.backends.durable.chainable import ChainableFile
 from auditproxy.backends.durable.checkpoints import MISSING, SYNCED, Signing
@@ -30,11 +29,8 @@ class _Chain:
 
     def checkpoint(self) -> None:
         """Have signed what was written since the last checkpoint, if anything was."""
-        self._sign_end("Interval")
-
-    def _sign_end(self, reason: Reason) -> None:
         if self._signing is not None and self._signing.needs(self._end):
-            self._signing.ask(self._end, reason, self._descriptor())
+            self._signing.ask(self._end, "Interval", self._descriptor())
 
     def _descriptor(self) -> int:
         """A descriptor of the file that has the end, for a sync; SYNCED if it needs none."""
@@ -45,10 +41,12 @@ class _Chain:
             self._signing.reopen()
 
     def _closed(self) -> None:
-        """Sign the end, and close the file of checkpoints."""
-        if self._signing is not None:
-            self._sign_end("Shutdown")
-            self._signing.close()
+        """Sign the end, signed before or not: it was in order. Close the file of checkpoints."""
+        signing = self._signing
+        if signing is not None:
+            is_signed = signing.signed == self._end
+            signing.ask(self._end, "Shutdown", SYNCED if is_signed else self._descriptor())
+            signing.close()
 
 
 class ChainedFile(_Chain):

@@ -1,4 +1,4 @@
-"""The ends of files of lines: torn ones, and the last line."""
+"""The ends of files of lines: torn ones, the last line, and the first."""
 
 import gzip
 import os
@@ -38,6 +38,15 @@ def last_line(paths: Iterable[Path]) -> bytes:
         if line:
             return line
     return b""
+
+
+def first_line(path: Path) -> bytes:
+    """The first line of a file, with its newline unless it is torn; b"" of an empty one.
+
+    A file that ends in ``.gz`` is unpacked so far. Raises OSError and EOFError.
+    """
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        return file.readline()
 
 
 def _last_of(path: Path) -> bytes:

@@ -25,9 +25,16 @@ class CollectedLog:
     files: tuple[str, ...]
     checkpoints: tuple[str, ...]
     is_live: bool
-    """Whether the file that the proxy writes to is among them."""
+    """Whether they are all of the log: the end of what the proxy has written is among them."""
     doubles: tuple[tuple[int, str], ...] = ()
     """Archives of files that are there too, each with the place of its file."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the file that the proxy writes to is among them; it has no name in the moment
+        in which it was renamed and is not made again.
+        """
+        return str(Path(self.name)) in self.files
 
 
 def check_paths(paths: Iterable[str]) -> None:
@@ -53,18 +60,29 @@ def collect(paths: Iterable[str]) -> list[CollectedLog]:
     A rotated file stands for itself; every other file for all of its log. Raises Unusable.
     """
     logs: dict[str, set[Path]] = {}
+    live: set[str] = set()
     for path in paths:
         log = _log_name(path)
         if log.endswith(CHECKPOINTS):
             # It is read with its log; a pattern such as audit.log* means both.
             continue
         found = logs.setdefault(log, set())
-        found.add(Path(path))
+        if not _is_moved(path):
+            found.add(Path(path))
+        if log == path:
+            live.add(log)
         if log == path != "-":
             found.update(path for _, path in _rotated(Path(path)))
     if not logs:
         raise Unusable("these files have checkpoints; name the log that they are of")
-    return [_collected(log, files) for log, files in logs.items()]
+    return [_collected(log, files, is_live=log in live) for log, files in logs.items()]
+
+
+def _is_moved(path: str) -> bool:
+    """Whether a log is not there, and files that were rotated from it are."""
+    if path == "-" or os.path.exists(path) or log_of(Path(path).name):
+        return False
+    return Path(path).parent.is_dir() and bool(_rotated(Path(path)))
 
 
 def _log_name(path: str) -> str:
@@ -73,7 +91,7 @@ def _log_name(path: str) -> str:
     return str(Path(path).with_name(name)) if name else path
 
 
-def _collected(log: str, files: set[Path]) -> CollectedLog:
+def _collected(log: str, files: set[Path], *, is_live: bool) -> CollectedLog:
     name = Path(log).name
 
     def key(path: Path) -> tuple[bool, str]:
@@ -87,7 +105,7 @@ def _collected(log: str, files: set[Path]) -> CollectedLog:
         log,
         tuple(map(str, ordered)),
         () if log == "-" else _checkpoints(Path(f"{log}{CHECKPOINTS}")),
-        Path(log) in files,
+        is_live,
         tuple(doubles),
     )
 

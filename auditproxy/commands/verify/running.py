@@ -32,6 +32,8 @@ SHOWN = 20
 _ATTEMPTS = 4
 """How often a log is read that is rotated each time."""
 
+_NO_CHAIN = "no line is in a chain; the proxy needs --audit-log-hash-chain"
+
 _STEP = 2000
 """Lines between two readings of the clock."""
 
@@ -172,6 +174,10 @@ def _read(
         for now, then in zip(_state(log), before, strict=True)
     ]
     notes = [*found.notes, *reader.notes]
+    if log.is_live and not log.is_there:
+        notes.insert(
+            0, f"{log.name} is not there: it was renamed, and not made again yet, or removed"
+        )
     is_as_it_was = not (fault or findings) or all(same)
     return _Read(log, found, findings, notes, fault, is_as_it_was, bool(keys))
 
@@ -179,7 +185,8 @@ def _read(
 def _state(log: CollectedLog) -> list[tuple[int, int]]:
     """Inode and size of each file of a log, to compare with those of another moment."""
     state = []
-    for path in (*log.checkpoints, *log.files):
+    newest = (log.name,) if log.is_live and not log.is_there else ()
+    for path in (*log.checkpoints, *log.files, *newest):
         try:
             facts = os.stat(path)
         except OSError:
@@ -211,6 +218,8 @@ def _verdict(evidence: Evidence, reader: _Reader, *, whole: bool) -> ChainVerdic
             pieces.last_place = LinePlace(order, path, 0)
         if not pieces.is_full:
             reader.read(order, path, pieces.take)
+    if pieces.is_without_chain:
+        return ChainVerdict(pieces.lines, (), (), tuple(evidence.notes), is_complete=True)
     return verdict(pieces, evidence, whole=whole, is_live=reader.log.is_live)
 
 
@@ -236,7 +245,7 @@ def _show(read: _Read, out: Output) -> None:
     if not found.is_complete:
         say("not read to its end: it breaks too often")
     if not found.covered:
-        say("no line is in a chain; the proxy needs --audit-log-hash-chain")
+        say(_NO_CHAIN)
     elif not findings:
         say("ok" if read.are_signatures_checked else "ok (signatures not checked)")
 
@@ -279,6 +288,6 @@ def _as_json(read: _Read) -> dict[str, Any]:
             }
             for finding in read.findings
         ],
-        "notes": list(read.notes),
+        "notes": [*([] if read.found.covered else [_NO_CHAIN]), *read.notes],
         "complete": read.found.is_complete,
     }

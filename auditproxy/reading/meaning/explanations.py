@@ -49,6 +49,8 @@ _PREFIXES: tuple[tuple[str, str], ...] = (
     ("apiserver.latency.k8s.io/", "time that this part of a slow request took"),
     ("missing-san.invalid-cert.kubernetes.io/", "a webhook's certificate names no host"),
     ("insecure-sha1.invalid-cert.kubernetes.io/", "a webhook's certificate is signed with SHA-1"),
+    ("auditproxy.io/chain", "the line's place in the hash chain; see docs/tamper-evidence.md"),
+    ("auditproxy.io/checkpoint", "a signed checkpoint; see docs/tamper-evidence.md"),
     ("auditproxy.io/", "see docs/behaviour.md"),
 )
 

@@ -8,52 +8,16 @@ import pytest
 
 from auditproxy.app.logs.logbackend import LogFileError
 from auditproxy.app.logs.logchain import ChainKeeping
-from auditproxy.app.sinks.backends import AuditSink, open_backends
+from auditproxy.app.sinks.backends import open_backends
 from auditproxy.audit.chain.links import read_link
 from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.metrics.registry import Metrics
-from auditproxy.options import Options
-from tests.fakes.backends import Recorder, event, events, value
-from tests.fakes.chains import signing, verified
+from tests.fakes.backends import event, value
+from tests.fakes.chains import verified
+from tests.fakes.chainstarts import Started, lines_of, reasons
 from tests.fakes.options import options
 from tests.fakes.tampering import foreign
 from tests.fakes.waiting import until
-
-
-class Started:
-    """Backends as a start opens them on one log."""
-
-    def __init__(self, folder: Path, **flags: object) -> None:
-        self.folder = folder
-        self.said: list[str] = []
-        self.metrics = Metrics()
-        given = {"hash_chain": True, "checkpoint_key_file": "/k", **flags}
-        self.options: Options = options(audit_log_path=str(folder / "audit.log"), **given)
-        key = signing() if self.options.audit_chain.checkpoint_key_file else None
-        self.webhook = Recorder()
-        has_webhook = bool(self.options.audit_webhook.config_file)
-        self.sink: AuditSink = open_backends(
-            self.options,
-            self.metrics,
-            self.said.append,
-            self.webhook if has_webhook else None,
-            checkpoint_key=key,
-        )
-
-    async def write(self, count: int) -> None:
-        """Write events."""
-        outcome = self.sink.backend.process_events(events(count))
-        assert (outcome if isinstance(outcome, bool) else await outcome) is True
-
-    async def close(self) -> None:
-        """End in order."""
-        await self.sink.backend.shutdown(10.0)
-
-
-def lines_of(folder: Path, suffix: str) -> list[list[bytes]]:
-    """The lines of each file whose name ends so, the oldest first."""
-    found = sorted(path for path in folder.iterdir() if path.name.endswith(suffix))
-    return [path.read_bytes().splitlines(keepends=True) for path in found]
 
 
 def found_in(folder: Path) -> tuple[list[str], int, int]:
@@ -227,6 +191,25 @@ async def test_what_a_kill_has_left_is_synced(
     await again.close()
 
 
+async def test_orderly_ends(tmp_path: Path) -> None:
+    """Each is signed, also where all lines were signed before and where none was written."""
+    for count in (0, 2, 0, 0):
+        started = Started(tmp_path)
+        await started.write(count)
+        await started.close()
+    assert reasons(tmp_path) == [
+        *(("ChainBegan", 0), ("Shutdown", 0)),
+        *(("ChainBegan", 0), ("Shutdown", 2)),
+        *(("Resumed", 2), ("Shutdown", 2)),
+        *(("Resumed", 2), ("Shutdown", 2)),
+    ]
+    (tmp_path / "audit.log").rename(tmp_path / "audit-2026-11-23T13-16-39.368.log")
+    await Started(tmp_path).close()
+    assert reasons(tmp_path)[-3:] == [("Rotated", 2), ("Resumed", 2), ("Shutdown", 2)]
+    (checkpoints,) = lines_of(tmp_path, ".checkpoints")
+    assert verified(lines_of(tmp_path, ".log"), checkpoints).notes == ()
+
+
 async def test_whose_log_it_is(tmp_path: Path) -> None:
     """Checkpoints name their log and the host, and verification says so of the chain."""
     started = Started(tmp_path)
@@ -263,7 +246,7 @@ async def test_a_log_without_a_chain(tmp_path: Path) -> None:
     assert value(started.metrics, "auditproxy_audit_log_chain_breaks_total") == 0
     assert started.said == [
         f"--audit-log-hash-chain: {tmp_path}/audit.log begins a new chain: the last line of the "
-        "log has no place in a chain"
+        "log before it had no place in a chain"
     ]
     assert found_in(tmp_path) == ([], 1, 2)
     assert not (tmp_path / "audit.log.checkpoints").exists()
@@ -282,10 +265,10 @@ async def test_checkpoints_in_time(tmp_path: Path) -> None:
             return b'"number":4,' in (folder / "audit.log.checkpoints").read_bytes()
 
         await until(signed, "the lines are signed")
-        count = len(lines_of(folder, ".checkpoints")[0])
+        before = reasons(folder)
         running.cancel()
         await started.close()
-        assert len(lines_of(folder, ".checkpoints")[0]) == count
+        assert reasons(folder) == [*before, ("Shutdown", 4)]
 
 
 async def test_the_anchor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

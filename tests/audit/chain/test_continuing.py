@@ -30,26 +30,26 @@ def test_continued(last: Checkpoint | None) -> None:
     [
         (b"", None, "", ""),
         (b"", of(LOG, 0), "", ""),
-        (b"", of(LOG), "the log is empty, and line 9 of chain aaaaaaaaaaaaaaaa was signed", ""),
-        (foreign(), None, "the last line of the log has no place in a chain", ""),
+        (b"", of(LOG), "the log was empty, and line 9 of chain aaaaaaaaaaaaaaaa was signed", ""),
+        (foreign(), None, "the last line of the log before it had no place in a chain", ""),
         (changed(LAST), None, "the last line of the log was changed", "aaaaaaaaaaaaaaaa/9"),
         (
             LOG.files[0][6],
             of(LOG),
-            "the last line of the log is line 7, and line 9 of chain aaaaaaaaaaaaaaaa was signed",
+            "the last line of the log was line 7, and line 9 of chain aaaaaaaaaaaaaaaa was signed",
             "aaaaaaaaaaaaaaaa/7",
         ),
         (
             LAST,
             of(chained_log(9, 1, every=3, chain="b" * 16)),
-            "the last line of the log is of chain aaaaaaaaaaaaaaaa, and line 9 of chain "
+            "the last line of the log was of chain aaaaaaaaaaaaaaaa, and line 9 of chain "
             "bbbbbbbbbbbbbbbb was signed",
             "aaaaaaaaaaaaaaaa/9",
         ),
         (
             ChainEnd("a" * 16, 8, "0" * 64).chained(foreign())[0],
             of(LOG),
-            "the last line of the log is not the line 9 that was signed",
+            "the last line of the log was not the line 9 that was signed",
             "aaaaaaaaaaaaaaaa/9",
         ),
     ],

@@ -7,7 +7,7 @@ from auditproxy.audit.chain.checkpoints import checkpoint_line
 from auditproxy.audit.chain.evidence import Evidence
 from auditproxy.audit.chain.findings import LinePlace
 from auditproxy.audit.chain.links import ChainEnd
-from tests.fakes.chains import TIME, chained_log, checking, signing
+from tests.fakes.chains import TIME, ChainedLog, chained_log, checking, signing
 
 
 def taken(lines: list[bytes], seed: int = 1, *, in_order: bool = True) -> Evidence:
@@ -102,3 +102,35 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAXIMUM_FINDINGS", 1)
     found = taken([*LOG.checkpoints, b"x\n", b"y\n"])
     assert (found.count, len(found.signed["a" * 16]), len(found.findings)) == (2, 2, 1)
+
+
+def test_ends_in_order_and_others() -> None:
+    """A file that was renamed behind an orderly end is none that was not in order."""
+    log = ChainedLog()
+    log.sign("ChainBegan")
+    for reasons in (("Shutdown", "Resumed"), ("Shutdown", "Rotated", "Resumed")):
+        for reason in reasons:
+            log.sign(reason)
+        log.write("a")
+    assert taken(log.checkpoints).notes == []
+    log.sign("Shutdown")
+    log.write("a")
+    # Of a start that could not sign its own beginning.
+    log.sign("Rotated")
+    log.sign("Resumed")
+    (note,) = taken(log.checkpoints).notes
+    assert note.startswith(f"started at {TIME} behind line 3, and not ended in order before")
+
+
+def test_why_a_chain_began() -> None:
+    """The note says the reason, which is no fault of today."""
+    why = "the last line of the log before it had no place in a chain"
+    line = checkpoint_line(
+        ChainEnd("a" * 16, 0, "b" * 64),
+        signing(),
+        sequence=1,
+        time=TIME,
+        reason="ChainBegan",
+        message=why,
+    )
+    assert taken([line]).notes == [f"checkpoint 1 of {TIME}: the chain began here, because {why}"]

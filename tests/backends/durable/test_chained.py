@@ -33,7 +33,8 @@ class Rig:
         self.disk = FaultyDisk()
         self.file = rotating_as(ChainableFile, folder / "audit.log", self.clocks, size=size)
         self.file.ensure()
-        self.beside: DurableFile = durable_file(folder / "audit.log.checkpoints", FaultyDisk())
+        self.beside_disk = FaultyDisk()
+        self.beside: DurableFile = durable_file(folder / "audit.log.checkpoints", self.beside_disk)
         begun = beginning(b"", None, "a" * 16)
         checkpoints = Checkpoints(
             self.beside, signing(), 0, lambda: TIME, self.told.append, self.anchored.append
@@ -141,7 +142,7 @@ async def test_a_checkpoint_that_cannot_be_written(tmp_path: Path) -> None:
     path.rmdir()
     rig.chained.checkpoint()
     rig.chained.close()
-    assert [(each.sequence, each.number) for each in rig.signed()] == [(2, 2)]
+    assert [(each.sequence, each.number) for each in rig.signed()] == [(2, 2), (3, 2)]
 
 
 def test_what_is_signed_was_synced_before(tmp_path: Path) -> None:
@@ -212,6 +213,104 @@ def test_a_disk_that_does_not_answer(tmp_path: Path) -> None:
     rig.chained.close()
     assert [each.number for each in rig.signed()] == [0, *range(1, 17), 18]
     assert verified(rig.files(), rig.anchored, whole=True).findings == ()
+
+
+def after_each_removal(rig: Rig) -> list[str]:
+    """What is found where the oldest files were removed for their age, one after the other."""
+    files = rig.files()
+    found = [verified(files[order:], rig.anchored) for order in range(len(files))]
+    return [finding.text for verdict in found for finding in verdict.findings]
+
+
+@pytest.mark.parametrize("is_of_log", [True, False])
+async def test_the_end_of_a_file_is_kept_until_it_is_signed(
+    is_of_log: bool, tmp_path: Path
+) -> None:
+    """A disk fault of the log or of the checkpoints: it comes before the next checkpoint."""
+    rig = Rig(tmp_path, size=1500)
+    (rig.disk if is_of_log else rig.beside_disk).faults = [EIO, EIO]
+    rig.write(3)
+    await until(lambda: len(rig.told) == 2, "the fault is told")
+    rig.write(2)
+    await until(lambda: len(rig.told) == 3, "the fault is told again")
+    rig.chained.checkpoint()
+    rig.chained.checkpoint()
+    await until(lambda: len(rig.anchored) == 4, "they are signed")
+    rig.chained.close()
+    assert [(each.reason, each.number) for each in rig.signed()] == [
+        ("ChainBegan", 0),
+        ("Rotated", 2),
+        ("Rotated", 4),
+        ("Interval", 5),
+        ("Shutdown", 5),
+    ]
+    lost = "lines 1 to 2 may be lost: the disk said input/output error"
+    assert [each.message for each in rig.signed()] == ["", lost if is_of_log else "", "", "", ""]
+    assert after_each_removal(rig) == []
+
+
+async def test_the_beginning_is_kept_until_it_is_signed(tmp_path: Path) -> None:
+    """Without it no checkpoint of the chain would be of use."""
+    begun = beginning(b"", None, "a" * 16)
+    told: list[str] = []
+    beside = durable_file(tmp_path / "audit.log.checkpoints", FaultyDisk(EIO))
+    checkpoints = Checkpoints(beside, signing(), 0, lambda: TIME, told.append)
+    disk = FaultyDisk()
+    chained = ChainedDurableFile(
+        durable_file(tmp_path / "audit.log", disk), begun.end, Signing(checkpoints, begun, disk)
+    )
+    assert told == ["input/output error"]
+    chained.checkpoint()
+    await until(lambda: len(told) == 2, "the beginning is signed")
+    chained.close()
+    lines = (tmp_path / "audit.log.checkpoints").read_bytes().splitlines(keepends=True)
+    # What was asked for in time says no more than the beginning, which came with it.
+    assert [read_checkpoint(line).checkpoint.reason for line in lines] == [
+        "ChainBegan",
+        "Shutdown",
+    ]
+
+
+async def test_ends_of_files_while_the_disk_does_not_answer(tmp_path: Path) -> None:
+    """They have room of their own, and are signed in the order of their lines."""
+    rig = Rig(tmp_path, size=1500)
+    rig.disk.gate.clear()
+    for _ in range(40):
+        rig.write(1)
+        rig.chained.checkpoint()
+    rig.disk.gate.set()
+    signing_ = rig.signing
+    assert signing_ is not None
+    await until(lambda: not signing_._waiting, "what waited is signed")
+    rig.write(1)
+    rig.chained.checkpoint()
+    await until(lambda: not signing_._waiting, "what came too late is signed")
+    rig.chained.close()
+    numbers = [each.number for each in rig.signed()]
+    assert numbers == sorted(numbers)
+    ends = [each.number for each in rig.signed() if each.reason == "Rotated"]
+    assert ends == list(range(2, 42, 2))
+    assert set(rig.told) == {"", "too many wait for the disk"}
+    assert after_each_removal(rig) == []
+
+
+def test_more_ends_of_files_than_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those beyond the bound are told of, and no descriptor stays with them."""
+    monkeypatch.setattr("auditproxy.backends.durable.checkpoints.MAXIMUM_ENDS", 3)
+    rig = Rig(tmp_path, size=1500)
+    rig.disk.gate.clear()
+    before = len(os.listdir("/proc/self/fd"))
+    rig.write(2 * 16 + 1)
+    held = len(os.listdir("/proc/self/fd")) - before
+    rig.write(2 * 5)
+    assert len(os.listdir("/proc/self/fd")) - before <= held + 3
+    assert rig.told == ["", "too many wait for the disk", "too many wait for the disk"]
+    rig.disk.faults = [EIO] * 30
+    rig.disk.gate.set()
+    rig.chained.close()
+    # The disk failed at each of them: the first ones were kept, and none could be signed.
+    assert rig.signed()[1:] == []
+    assert len(os.listdir("/proc/self/fd")) < before
 
 
 def test_the_file_is_asked(tmp_path: Path) -> None:

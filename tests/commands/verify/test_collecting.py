@@ -105,3 +105,22 @@ def test_they_are_checked_first(folder: Path, capsys: pytest.CaptureFixture[str]
     assert cli.main(["verify", str(folder)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"auditproxy: error: {folder} is a folder")
+
+
+def test_a_log_that_was_renamed_and_not_made_again(folder: Path) -> None:
+    """Its rotated files are the log, to its end; one without any is not there."""
+    (folder / "audit.log").unlink()
+    path = str(folder / "audit.log")
+    assert named(folder, "audit.log") == [("audit.log", (OLD, NEW), True)]
+    (log,) = collect([path])
+    assert not log.is_there
+    for name in (OLD, NEW, f"{NEW}.gz"):
+        (folder / name).unlink()
+    assert named(folder, "audit.log") == [("audit.log", ("audit.log",), True)]
+
+
+def test_a_path_in_another_form(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is there however it is named."""
+    monkeypatch.chdir(folder)
+    (log,) = collect(["./audit.log"])
+    assert log.is_there

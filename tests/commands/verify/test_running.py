@@ -142,12 +142,20 @@ def test_text(log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown[-1] == "and 5 more"
 
 
+def verified_without_key(path: Path) -> tuple[int, dict[str, Any]]:
+    """The exit code and what is said in JSON."""
+    out = io.StringIO()
+    code = verify({"output": "json"}, [str(path)], out, io.StringIO())
+    return code, json.loads(out.getvalue())
+
+
 def test_no_chain(tmp_path: Path) -> None:
     """A log without one is no sound one."""
     path = tmp_path / "audit.log"
     path.write_bytes(foreign())
     out = io.StringIO()
     assert verify({}, [str(path)], out, io.StringIO()) == 1
-    assert out.getvalue().endswith(
-        "no line is in a chain; the proxy needs --audit-log-hash-chain\n"
-    )
+    nothing = "no line is in a chain; the proxy needs --audit-log-hash-chain"
+    assert out.getvalue() == f"{path}: 1 file, 1 line\n{nothing}\n"
+    code, said = verified_without_key(path)
+    assert (code, said["ok"], said["findings"], said["notes"]) == (1, False, [], [nothing])

@@ -9,8 +9,9 @@ import pytest
 
 from auditproxy.commands.verify import running
 from auditproxy.commands.verify.running import verify
-from tests.fakes.chains import chained_log, signing
+from tests.fakes.chains import ChainedLog, chained_log, signing
 from tests.fakes.smalllog import Small, small_names
+from tests.fakes.tampering import foreign
 from tests.fakes.writtenlog import Terminal, first
 
 
@@ -227,3 +228,54 @@ def test_copies_of_other_logs_checkpoints(tmp_path: Path) -> None:
     copy.write_bytes(b"".join([*small.log.checkpoints, *others]))
     code, said = small.verified(whole=True, checkpoints=[str(copy)])
     assert (code, said["findings"]) == (0, [])
+
+
+def test_renamed_and_not_made_again(tmp_path: Path) -> None:
+    """The rotated files are verified, to their end: what was signed must be there."""
+    small = Small(tmp_path, chained_log(60, 3, every=7))
+    small.write()
+    path = tmp_path / "audit.log"
+    path.rename(tmp_path / "audit-2026-11-23T13-16-39.368.log")
+    code, said = small.verified()
+    assert (code, said["findings"], said["lines"]) == (0, [], 60)
+    text = f"{path} is not there: it was renamed, and not made again yet, or removed"
+    assert text in said["notes"]
+    (tmp_path / "audit-2026-11-23T13-16-39.368.log").unlink()
+    code, said = small.verified()
+    assert (code, said["findings"][0]["kind"]) == (1, "removed")
+
+
+@pytest.mark.usefixtures("at_each_line")
+def test_made_again_while_it_is_read(tmp_path: Path) -> None:
+    """What is signed of the new file by then is no finding: the log is read again."""
+    small = Small(tmp_path, chained_log(60, 3))
+    small.write()
+    path = tmp_path / "audit.log"
+    beside = tmp_path / "audit.log.checkpoints"
+    path.rename(tmp_path / "audit-2026-11-23T13-16-39.368.log")
+    small.log.rotate()
+    small.log.write("new")
+    small.log.sign("Interval")
+    # As it is read: with the checkpoints of lines that come to a file that is made later.
+    beside.write_bytes(b"".join(small.log.checkpoints))
+
+    def make() -> None:
+        path.write_bytes(small.log.files[-1][0])
+
+    code, said = small.verified(Meanwhile("31.368.log: 3 lines, file 2 of 3", make))
+    assert (code, said["ok"], said["findings"], said["lines"]) == (0, True, [], 61)
+    assert said["notes"] == []
+
+
+def test_a_chain_without_a_line(tmp_path: Path) -> None:
+    """The lines before it are not out of their place; where some were signed, others are."""
+    small = Small(tmp_path, ChainedLog())
+    small.log.sign("ChainBegan")
+    small.write(last=foreign() * 2)
+    code, said = small.verified()
+    assert (code, said["findings"], said["lines"], said["complete"]) == (1, [], 2, True)
+    small.log.write("a")
+    small.log.sign("Interval")
+    small.write(last=foreign() * 2)
+    code, said = small.verified()
+    assert (code, sorted(one["kind"] for one in said["findings"])) == (1, ["added", "removed"])

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.audit.chain.anchoring import CHECKPOINT
+from auditproxy.audit.chain.links import CHAIN, DIGEST, PREVIOUS
 from auditproxy.reading.meaning.explanations import explanation
 
 SOURCE = Path(__file__).parents[3] / "auditproxy"
@@ -17,6 +19,10 @@ SOURCE = Path(__file__).parents[3] / "auditproxy"
         ("patch.webhook.admission.k8s.io/round_0_index_1", "what a mutating webhook changed"),
         ("apiserver.latency.k8s.io/etcd", "time that this part of a slow request took"),
         ("auditproxy.io/new", "see docs/behaviour.md"),
+        (CHAIN, "the line's place in the hash chain; see docs/tamper-evidence.md"),
+        (PREVIOUS, "the line's place in the hash chain; see docs/tamper-evidence.md"),
+        (DIGEST, "the line's place in the hash chain; see docs/tamper-evidence.md"),
+        (CHECKPOINT, "a signed checkpoint; see docs/tamper-evidence.md"),
         ("example.com/mine", ""),
     ],
 )
