@@ -6,6 +6,8 @@ from auditproxy.apis.attributes import Attributes
 from auditproxy.apis.audit import Level, RequestAuditConfig
 from auditproxy.apis.user import UserInfo
 from auditproxy.audit.policy.evaluator import PolicyRuleEvaluator, load_policy
+from auditproxy.audit.policy.findings import Severity
+from auditproxy.audit.policy.lint.linting import lint
 from tests.manifests import MANIFESTS
 
 POLICIES = ("base/policy.yaml", "policy-sample.yaml")
@@ -47,6 +49,12 @@ class TestPolicies:
         assert warnings == ()
         assert loaded.rules
 
+    def test_lint(self, policy: str) -> None:
+        """Nothing is found but that CIS 3.2.2 is covered."""
+        (found,) = lint((MANIFESTS / policy).read_bytes()).findings
+        assert (found.check, found.severity) == ("cis-3.2.2", Severity.NOTE)
+        assert "is covered" in found.problem
+
     @pytest.mark.parametrize("verb", VERBS)
     @pytest.mark.parametrize(
         ("group", "resource", "subresource"),
@@ -67,7 +75,7 @@ class TestPolicies:
     @pytest.mark.parametrize("subresource", ["exec", "attach", "portforward"])
     def test_sessions(self, policy: str, verb: str, subresource: str) -> None:
         """A session is recorded whichever verb the client's transport makes of it."""
-        assert evaluate(policy, verb, "", "pods", subresource).level is Level.REQUEST
+        assert evaluate(policy, verb, "", "pods", subresource).level is Level.METADATA
 
     @pytest.mark.parametrize(
         ("verb", "group", "resource", "subresource", "level"),

@@ -291,6 +291,14 @@ def _resource(facts: Facts) -> str:
     return attributes.resource
 
 
+def _object(facts: Facts) -> str:
+    """``shop/db``, ``db`` without a namespace, ``in shop`` without a name; "" without both."""
+    namespace, name = facts.attributes.namespace, facts.attributes.name
+    if facts.attributes.resource == "namespaces" or not namespace:
+        return name
+    return f"{namespace}/{name}" if name else f"in {namespace}"
+
+
 LABEL_FIELDS: dict[str, Callable[[Facts], str]] = {
     "user": lambda facts: facts.event.user.username,
     "impersonatedUser": _impersonated,
@@ -314,6 +322,7 @@ makes an alert for each session, of which one user can have no more than inciden
 
 FIELDS: dict[str, Callable[[Facts], str]] = {
     **LABEL_FIELDS,
+    "object": _object,
     "groups": lambda facts: ", ".join(facts.event.user.groups),
     "command": lambda facts: " ".join(facts.command),
     "requestURI": _of_event(lambda event: event.request_uri),

@@ -1,10 +1,14 @@
-"""Template: a text with places for named values, ``{{ user }}``; nothing else is evaluated."""
+"""Template: a text with places for named values; nothing else is evaluated.
+
+{{ user }}                              the value
+{{ namespace or all namespaces }}       the value, or the words behind ``or`` where it is empty
+"""
 
 import difflib
 import re
 from collections.abc import Callable, Collection
 
-_PLACE = re.compile(r"\{\{\s*([A-Za-z]*)\s*\}\}")
+_PLACE = re.compile(r"\{\{\s*([A-Za-z]*)(?:\s+or\s+([^{}\s][^{}]*?))?\s*\}\}")
 
 LONGEST_TEMPLATE = 2000
 """Characters."""
@@ -28,15 +32,16 @@ class Template:
         if len(text) > LONGEST_TEMPLATE:
             raise TemplateError(f"is longer than {LONGEST_TEMPLATE} characters")
         self.text = text
+        # By turns: a text, a name, and what stands for an empty value.
         self._parts = _PLACE.split(text)
-        self.names = tuple(self._parts[1::2])
+        self.names = tuple(self._parts[1::3])
         faults = []
         for name in dict.fromkeys(self.names):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 fix = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
                 faults.append(f"{{{{ {name} }}}} is not a field; {fix}")
-        if any("{{" in part for part in self._parts[::2]):
+        if any("{{" in part for part in self._parts[::3]):
             faults.append("has {{ without a field and }} behind it; write {{ user }}")
         if faults:
             raise TemplateError(*faults)
@@ -45,7 +50,11 @@ class Template:
         """The text with the value of each name in its places."""
         if len(self._parts) == 1:
             return self.text
-        return "".join(value(part) if index % 2 else part for index, part in enumerate(self._parts))
+        parts = self._parts
+        texts = [parts[0]]
+        for index in range(1, len(parts), 3):
+            texts += (value(parts[index]) or parts[index + 1] or "", parts[index + 2])
+        return "".join(texts)
 
     def __repr__(self) -> str:
         return f"Template({self.text!r})"

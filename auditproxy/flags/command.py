@@ -17,7 +17,8 @@ class Command:
     ``examples`` are pairs of a comment and a command line. ``common`` names the flags that help
     shows first, () shows all. ``words`` are the values of its first argument, () takes none.
     ``operand`` is what help calls the arguments behind it, "" where there are none; shells offer
-    files for them. ``meanings`` has a sentence for each word.
+    files for them; ``operands`` has what it is of words that take others. ``meanings`` has a
+    sentence for each word.
 
     A flag whose usage begins with words and a colon, ``show, play: ...``, is one of these alone.
     """
@@ -31,6 +32,7 @@ class Command:
     words: tuple[str, ...] = ()
     operand: str = ""
     meanings: Mapping[str, str] = field(default_factory=dict)
+    operands: Mapping[str, str] = field(default_factory=dict)
 
     def of_word(self, word: str) -> "Command":
         """What belongs to one of the words: its flags, without that prefix, and its examples."""
@@ -43,6 +45,7 @@ class Command:
             flags=tuple(self._flags_of(word)),
             examples=examples or self.examples,
             words=(),
+            operand=self.operands.get(word, self.operand),
         )
 
     def _flags_of(self, word: str) -> Iterator[Flag]:

@@ -26,6 +26,7 @@ def named(text: str, program: str, commands: Sequence[Command]) -> str:
     if program == AUDITPROXY:
         return text
     names = "|".join((*(re.escape(command.name) for command in commands), "COMMAND"))
+    text = text.replace(f'for "{AUDITPROXY}"', f'for "{program}"')
     return re.sub(rf"\b{AUDITPROXY} (?=(?:{names})\b)", f"{program} ", text)
 
 

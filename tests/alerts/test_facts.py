@@ -58,6 +58,7 @@ def part(event: Event, *names: str) -> Any:
         ("resource", "pods/exec"),
         ("namespace", "n"),
         ("name", "box"),
+        ("object", "n/box"),
         ("pod", "box"),
         ("container", "c"),
         ("command", "ls -l"),
@@ -89,6 +90,7 @@ def test_fields_of_a_session_line() -> None:
         "resource": "pods/exec",
         "namespace": "n",
         "name": "box",
+        "object": "n/box",
         "pod": "box",
         "container": "c",
         "node": "n1",
@@ -231,3 +233,18 @@ def test_any_event_has_facts(sent: object, answered: object, query: str) -> None
     assert set(found.variables or EVENT_VARIABLES) == set(EVENT_VARIABLES)
     for name in FIELDS:
         assert len(found.field(name)) <= LONGEST_FIELD
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ({"resource": "clusterroles", "name": "admin"}, "admin"),
+        ({"resource": "namespaces", "namespace": "shop", "name": "shop"}, "shop"),
+        ({"resource": "pods", "namespace": "shop"}, "in shop"),
+        ({"resource": "pods"}, ""),
+        (None, ""),
+    ],
+)
+def test_object_of_texts(reference: dict[str, str] | None, text: str) -> None:
+    """What a request is for, of as much as it names."""
+    assert facts(audit_event(objectRef=reference)).field("object") == text

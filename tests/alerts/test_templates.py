@@ -16,12 +16,32 @@ KNOWN = ("user", "namespace")
         ("", ""),
         ("{{ user }}", "<user>"),
         ("{{user}} in {{  namespace }}!", "<user> in <namespace>!"),
+        ("{{ user or nobody }} of {{namespace  or  all of them}}", "<user> of <namespace>"),
         ("{user} } }} %s $user", "{user} } }} %s $user"),
     ],
 )
 def test_render(text: str, rendered: str) -> None:
     """Only names in double braces are places."""
     assert Template(text, KNOWN).render(lambda name: f"<{name}>") == rendered
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        ("{{ user }} in {{ namespace }}", " in "),
+        ("{{ user or nobody }} in {{ namespace or all namespaces }}.", "nobody in all namespaces."),
+        ("{{ user or {x }}", None),
+        ("{{ user or }}", None),
+        ("{{ user ornobody }}", None),
+    ],
+)
+def test_empty_values(text: str, rendered: str | None) -> None:
+    """The words behind ``or`` stand for a value that is empty."""
+    if rendered is None:
+        with pytest.raises(TemplateError, match="without a field"):
+            Template(text, KNOWN)
+    else:
+        assert Template(text, KNOWN).render(lambda _: "") == rendered
 
 
 @pytest.mark.parametrize(
@@ -33,6 +53,7 @@ def test_render(text: str, rendered: str) -> None:
         ("{{ user", "without a field"),
         ("{{ user.name }}", "without a field"),
         ("{{ user | upper }}", "without a field"),
+        ("{{ usr or nobody }}", r"usr \}\} is not a field; did you mean user\?"),
         ("a" * (LONGEST_TEMPLATE + 1), "longer than"),
     ],
 )

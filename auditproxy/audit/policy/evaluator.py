@@ -66,12 +66,18 @@ def _load(text: bytes) -> tuple[Policy, tuple[str, ...]]:
             for fault in dict.fromkeys(validate_policy(error.readable))
             if not _follows(fault.partition(": ")[0], error.unread)
         ]
-        raise PolicyError(str(error), (*error.reasons, *more), error.strict_errors) from None
+        raise PolicyError(
+            str(error),
+            (*error.reasons, *more),
+            error.strict_errors,
+            error.readable,
+            error.unread,
+        ) from None
     faults = tuple(dict.fromkeys(validate_policy(written)))
     if not faults and not written.rules:
         faults = ("loaded illegal policy with 0 rules",)
     if faults:
-        raise PolicyError(aggregate(faults), faults, strict_errors)
+        raise PolicyError(aggregate(faults), faults, strict_errors, written)
     policy = Policy(
         rules=tuple(_rule(rule) for rule in written.rules),
         omit_stages=tuple(Stage(stage) for stage in written.omit_stages),

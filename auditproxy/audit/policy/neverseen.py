@@ -17,6 +17,19 @@ _METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "connect
 _CORE = RESOURCES[""]
 _OF_ACTIONS = {name: f"pods/{name}" for name in STREAMING_SUBRESOURCES | {"eviction"}}
 """What is often taken for a verb, and is a subresource."""
+_MEANT_VERBS = {
+    "read": "get, list, watch",
+    "view": "get, list, watch",
+    "write": "create, update, patch, delete, deletecollection",
+    "edit": "update, patch",
+    "modify": "update, patch",
+    "change": "update, patch",
+    "apply": "create, patch",
+    "replace": "update",
+    "add": "create",
+    "remove": "delete, deletecollection",
+}
+"""What other words for verbs mean, kubectl's among them."""
 _NO_GROUPS = {
     "core": '""',
     "v1": '""',
@@ -126,6 +139,9 @@ def _instead_of(verb: str) -> str:
         )
     if verb == "*":
         return "leave verbs out to mean all"
+    meant = _MEANT_VERBS.get(verb.lower())
+    if meant is not None:
+        return f"did you mean {meant}?"
     near = _nearest(verb.lower(), VERBS, 0.5)
     return f"did you mean {near}?" if near else f"give some of {', '.join(VERBS)}"
 

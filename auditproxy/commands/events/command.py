@@ -200,5 +200,11 @@ EVENTS = Command(
     EXAMPLES,
     words=WORDS,
     operand="[AUDIT-ID|SQL] LOG...",
+    operands={
+        "list": "LOG...",
+        "show": "AUDIT-ID LOG...",
+        "tail": "LOG...",
+        "query": "SQL LOG...",
+    },
 )
 """The subcommand, for the table of cli.py."""

@@ -144,7 +144,7 @@ def _stages(facts: RequestFacts, how: Shown) -> Iterator[str]:
 
 def _annotations(annotations: dict[str, str]) -> Iterator[str]:
     for key, value in sorted(annotations.items()):
-        what = explanation(key)
+        what = explanation(key) if value else ""
         yield f"{key}: {value or '(empty)'}" + (f"   ({what})" if what else "")
 
 

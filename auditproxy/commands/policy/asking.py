@@ -13,7 +13,7 @@ from auditproxy.apis.attributes import RequestInfo
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
-from auditproxy.audit.policy.builtinresources import GROUPS_OF, RESOURCES
+from auditproxy.commands.policy.resourcenames import NamedResource, named_resource
 from auditproxy.request.requestinfo import LongSelectorsError, RequestInfoError, resolve
 from auditproxy.request.target import TargetError, parse_target
 
@@ -33,12 +33,16 @@ ANYONE = "(a user that no rule names)"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: who, how, what. ``user`` None is one whose authentication failed."""
+    """A request: who, how, what. ``user`` None is one whose authentication failed.
+
+    ``said`` is how --resource named the resource, "" where that is its plural.
+    """
 
     user: UserInfo | None
     method: str
     uri: str
     info: RequestInfo
+    said: str = ""
 
 
 def asked(values: Mapping[str, Any]) -> Asked:
@@ -59,14 +63,17 @@ def asked(values: Mapping[str, Any]) -> Asked:
     method = values["method"].upper() or _METHODS.get(values["verb"], "")
     if not method:
         method = values["verb"].upper() or "GET"
-    uri = values["path"] or _path(values)
+    uri, said = values["path"], ""
+    if not uri:
+        resource = named_resource(values["resource"], values["api-group"])
+        uri, said = _path(values, resource), resource.said
     try:
         info = resolve(method, parse_target(method, uri.encode("utf-8", "surrogateescape")))
     except (TargetError, RequestInfoError, LongSelectorsError) as error:
         raise Unusable(f"{go_quote(uri)} is not the target of a request: {error}") from None
     if values["verb"] and values["verb"] != info.verb:
         raise Unusable(_other_verb(values["verb"], method, uri, info))
-    return Asked(_user(values), method, uri, info)
+    return Asked(_user(values), method, uri, info, said)
 
 
 def _other_verb(verb: str, method: str, uri: str, info: RequestInfo) -> str:
@@ -78,16 +85,10 @@ def _other_verb(verb: str, method: str, uri: str, info: RequestInfo) -> str:
     return f"{method} {uri} has the verb {go_quote(info.verb)}, not {go_quote(verb)}; give {fix}"
 
 
-def _path(values: Mapping[str, Any]) -> str:
+def _path(values: Mapping[str, Any], named: NamedResource) -> str:
     """The path of a request for a resource; a policy does not read versions."""
-    text, _, subresource = values["resource"].partition("/")
-    resource, _, group = text.partition(".")
-    combined = f"{resource}/{subresource}" if subresource else resource
-    group = group or values["api-group"]
-    if not group and combined not in RESOURCES[""]:
-        groups = GROUPS_OF.get(combined, ())
-        group = groups[0] if len(groups) == 1 else ""
-    prefix = f"/apis/{group}/v1" if group else "/api/v1"
+    resource, subresource = named.resource, named.subresource
+    prefix = f"/apis/{named.group}/v1" if named.group else "/api/v1"
     namespace = values["namespace"]
     if namespace and resource != "namespaces":
         prefix += f"/namespaces/{quote(namespace, '')}"

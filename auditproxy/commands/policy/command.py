@@ -61,14 +61,15 @@ FLAGS = (
         "resource",
         STRING,
         "",
-        "explain: resource instead of a path, such as pods, pods/exec or deployments.apps.",
+        "explain: resource instead of a path, such as pods, pods/exec or deployments.apps; short "
+        "names, singulars and kinds of built-in resources too, such as deploy.",
     ),
     Flag(
         "api-group",
         STRING,
         "",
-        "explain: group of --resource. Empty means the core group, or that of the built-in "
-        "resource of this name.",
+        "explain: group of --resource. Empty means that of the built-in resource of this name; "
+        "resources of extensions need theirs.",
     ),
     Flag(
         "namespace",

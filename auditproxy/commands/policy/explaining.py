@@ -38,6 +38,8 @@ def _lines(
     info = request.info
     yield f"request   {request.method} {request.uri}"
     yield f"means     {_meaning(request)}"
+    if request.said:
+        yield f"resource  {go_quote(request.said)} means {_of_group(request)}"
     user = request.user
     if user is None:
         yield "user      none: its authentication failed"
@@ -82,6 +84,12 @@ def _meaning(request: Asked) -> str:
     return ", ".join(parts)
 
 
+def _of_group(request: Asked) -> str:
+    info = request.info
+    group = f"the group {info.api_group}" if info.api_group else "the core group"
+    return f"{info.resource} of {group}"
+
+
 def _object(
     request: Asked, explanation: Explanation, path: str, lines: dict[str, int]
 ) -> dict[str, Any]:
@@ -102,6 +110,8 @@ def _object(
         ],
         "kubectl": kubectl_commands(info, request.uri),
     }
+    if request.said:
+        found["askedResource"] = request.said
     if info.is_resource_request:
         members = {
             "apiGroup": info.api_group,

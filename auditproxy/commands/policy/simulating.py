@@ -73,7 +73,7 @@ class _Result:
         for title, changes in self._sections():
             yield f"\n{title}\n"
             rows = [
-                (before, after, what, str(group.count), amount(group.bytes), group.example)
+                (before, after, what, *_amounts(group), group.example)
                 for (before, after, what), group in changes[:SHOWN]
             ]
             yield from _with_examples(rows)
@@ -112,9 +112,9 @@ class _Result:
         groups = sorted(self._simulation.changes.items(), key=lambda item: -item[1].count)
         for title, wanted in (
             ("Events of requests that would not be recorded any more:", "lost"),
-            ("Events that would have less:", "less"),
+            ("Events of requests with a lower level:", "less"),
             ("Events of requests that the policy in use does not record:", "new"),
-            ("Events that would have more:", "more"),
+            ("Events of requests with a higher level:", "more"),
         ):
             chosen = [
                 ((key[0], key[1], _what(key)), group)
@@ -162,7 +162,10 @@ class _Result:
                     "resource": key[3],
                     "apiGroup": key[4],
                     "events": group.count,
+                    "eventsAfter": group.written,
                     "bytes": group.bytes,
+                    "bytesBefore": group.bytes_before,
+                    "bytesAfter": group.bytes_before + group.bytes,
                     "example": group.example,
                 }
                 for key, group in simulation.changes.items()
@@ -229,6 +232,12 @@ def _kind_of(key: Change) -> str:
 def _what(key: Change) -> str:
     _, _, verb, resource, group = key
     return f"{verb} {resource}.{group}" if group else f"{verb} {resource}"
+
+
+def _amounts(group: Group) -> tuple[str, str]:
+    """Events and bytes, before and after."""
+    after = amount(group.bytes_before + group.bytes)
+    return f"{group.count} -> {group.written}", f"{amount(group.bytes_before)} -> {after}"
 
 
 def _with_examples(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

@@ -118,7 +118,7 @@ def singular(resource: str) -> str:
         return resource
     if resource.endswith("ies") and len(resource) > 4:
         return resource[:-3] + "y"
-    if resource.endswith(("sses", "xes", "ches", "shes")):
+    if resource.endswith(("sses", "tuses", "xes", "ches", "shes")):
         return resource[:-2]
     return resource[:-1]
 

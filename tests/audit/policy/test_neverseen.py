@@ -17,6 +17,8 @@ def resources(*texts: str, group: str = "") -> Selectors:
     [
         ("exec", "it is the subresource pods/exec among resources, with the verbs get and create"),
         ("GET", "did you mean get?"),
+        ("read", "did you mean get, list, watch?"),
+        ("Write", "did you mean create, update, patch, delete, deletecollection?"),
         ("deleteCollection", "did you mean deletecollection?"),
         ("*", "leave verbs out to mean all"),
         (

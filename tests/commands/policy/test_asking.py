@@ -37,7 +37,8 @@ def request(**flags: Any) -> Asked:
          "/apis/example.com/v1/widgets/x/status", "get"),
         ({"resource": "widgets", "api_group": "example.com", "verb": "list"}, "GET",
          "/apis/example.com/v1/widgets", "list"),
-        ({"resource": "widgets", "verb": "list"}, "GET", "/api/v1/widgets", "list"),
+        ({"resource": "Deploy", "verb": "list", "api_group": "example.com"}, "GET",
+         "/apis/example.com/v1/Deploy", "list"),
         ({"resource": "namespaces", "verb": "get", "name": "x"}, "GET", "/api/v1/namespaces/x",
          "get"),
     ],
@@ -96,6 +97,19 @@ def test_unauthenticated() -> None:
          "--verb=list"),
         ({"path": "/api/v1/pods/x", "verb": "create", "method": "PUT"},
          'PUT /api/v1/pods/x has the verb "update", not "create"; give --verb=update'),
+        ({"resource": "foos", "verb": "list"},
+         '--resource="foos" is not known: a resource of an extension needs its group, as in '
+         "--resource=foos.example.com or with --api-group"),
+        ({"resource": "deploymnts", "verb": "list"},
+         '--resource="deploymnts" is not known: did you mean deployments or deployment or deploy? '
+         "A resource of an extension needs its group, as in --resource=foos.example.com or with "
+         "--api-group"),
+        ({"resource": "po/logs", "verb": "get"},
+         '--resource="po/logs" is not known: did you mean pods/log or pods/proxy or pods/status? '
+         "An object goes to --name, any other request to --path"),
+        ({"resource": "secret/db", "verb": "get"},
+         '--resource="secret/db" is not known: secrets have no subresources; an object goes '
+         "to --name, any other request to --path"),
         ({"resource": "pods", "verb": "exec", "name": "x"},
          'EXEC /api/v1/pods/x has the verb "", not "exec"; give another --method'),
     ],

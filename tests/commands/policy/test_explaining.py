@@ -47,6 +47,22 @@ rules[2]  matches
     )
 
 
+def test_names_are_resolved(tmp_path: Path) -> None:
+    """A short name is decided about as kubectl asks for it, and the output says so."""
+    path = tmp_path / "apps.yaml"
+    rule = "level: None, resources: [{group: apps, resources: [deployments]}]"
+    path.write_bytes(policy_text(rule, ""))
+    words = ("explain", str(path), "--verb=list", "--resource=deploy", "-n", "shop")
+    code, out, err = run(*words)
+    assert (code, err) == (0, "")
+    assert 'resource  "deploy" means deployments of the group apps\n' in out
+    assert "kubectl   kubectl get deployments.apps -n shop\n" in out
+    assert "level     None, rules[0]" in out
+    assert json.loads(run(*words, "-o", "json")[1])["askedResource"] == "deploy"
+    _, out, _ = run("explain", str(path), "--verb=list", "--resource=Secret")
+    assert 'resource  "Secret" means secrets of the core group\n' in out
+
+
 def test_not_recorded(policy: str) -> None:
     """By a rule, or by none; a failed authentication has no user."""
     _, out, _ = run("explain", policy, "--path=/healthz")

@@ -55,7 +55,7 @@ def test_text(folder: Path) -> None:
         ["the", "log", "5", "6"],
     ]
     assert "Events of requests that would not be recorded any more:" in lines
-    assert "Events that would have less:" in lines
+    assert "Events of requests with a lower level:" in lines
     assert any(row.split()[:5] == ["Request", "Metadata", "update", "pods", "1"] for row in lines)
     assert [row for row in lines if row.startswith("note: ")] == [
         "note: amounts of a day are extrapolated from 12.0 h",
@@ -64,6 +64,29 @@ def test_text(folder: Path) -> None:
         "note: omitManagedFields is not simulated: bodies are counted as the log has them",
         "note: 1 RequestReceived event of other requests would be omitted",
     ]
+
+
+def test_a_higher_level_with_fewer_events(folder: Path) -> None:
+    """The level rises and RequestReceived goes: both numbers are shown, before and after."""
+    (folder / "audit.log").write_bytes(
+        line(PODS, stage="RequestReceived") + line(PODS) + line(PODS, auditID="b")
+    )
+    (folder / "new.yaml").write_bytes(
+        policy_text("level: Request", head="omitStages: [RequestReceived]\n")
+    )
+    _, out, _ = run("simulate", "new.yaml", "audit.log")
+    heading, columns, row = out.partition("Events of requests with a higher level:")[2].split(
+        "\n", 3
+    )[:3]
+    assert heading == ""
+    assert columns.split() == ["BEFORE", "AFTER", "REQUEST", "EVENTS", "BYTES", "EXAMPLE"]
+    before, after = (folder / "audit.log").stat().st_size, 2 * len(line(PODS))
+    assert before > after
+    assert f" 3 -> 2  {before} B -> " in row
+    change = json.loads(run("simulate", "new.yaml", "audit.log", "-o", "json")[1])["changes"][0]
+    assert (change["change"], change["events"], change["eventsAfter"]) == ("more", 3, 2)
+    assert change["bytesBefore"] == before
+    assert change["bytesBefore"] + change["bytes"] == change["bytesAfter"]
 
 
 def test_against(folder: Path) -> None:
@@ -113,7 +136,10 @@ def test_json(folder: Path) -> None:
         "resource": "events",
         "apiGroup": "",
         "events": 1,
+        "eventsAfter": 0,
         "bytes": -len(line("/api/v1/events")),
+        "bytesBefore": len(line("/api/v1/events")),
+        "bytesAfter": 0,
         "example": "bob: list /api/v1/events",
     } in found["changes"]
     assert found["stagesOmitted"] == {"RequestReceived": 1}

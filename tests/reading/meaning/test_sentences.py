@@ -100,6 +100,7 @@ def test_sentences(made: dict[str, Any], words: str) -> None:
         ("patches", "patch"),
         ("boxes", "box"),
         ("status", "statu"),
+        ("componentstatuses", "componentstatus"),
         ("progress", "progress"),
         ("", ""),
     ],

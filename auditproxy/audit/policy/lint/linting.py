@@ -16,6 +16,11 @@ from auditproxy.audit.policy.lint.selecting import never_matching, selecting
 
 _PLACE = re.compile(r"(?:failed decoding: )?((?:rules\[\d+\]|omitStages)[^: ]*): (.*)", re.DOTALL)
 _UNKNOWN_FIELD = re.compile(r'(?:unknown|duplicate) field "((?:[^".]+\.)*[^".]+)"')
+_INDEX = re.compile(r"(?<!^rules)\[\d+\]")
+"""Of an item: texts of refusals do not have them all."""
+_BESIDE = re.compile(r"\.level$|omitStages(\[\d+\])?$")
+"""What is refused beside the selectors."""
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,8 @@ def lint(text: bytes) -> Linted:
         policy, not_strict = load_policy(text)
     except PolicyError as error:
         strict = strict_decoding_error(error.strict_errors)
-        return Linted(None, (*map(_refused, error.reasons), *map(_ignored, strict)))
+        refused = tuple(map(_refused, error.reasons))
+        return Linted(None, (*refused, *map(_ignored, strict), *_of_refused(error, refused)))
     found = [_ignored(text.removeprefix(LENIENT)) for text in not_strict]
     for index, rule in enumerate(policy.rules):
         found += never_matching(rule, f"rules[{index}]")
@@ -43,6 +49,42 @@ def lint(text: bytes) -> Linted:
     found += levels(policy)
     found += coverage(policy)
     return Linted(policy, _in_order(found))
+
+
+def _of_refused(error: PolicyError, refused: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What else is wrong with selectors that could be read: nothing that was said already.
+
+    Levels are not judged: which were meant is not known where one is refused. Whether rules are
+    reached is only known where all selectors could be read and are legal.
+    """
+    if error.readable is None:
+        return ()
+    rules = error.readable.rules
+    found: list[Finding] = []
+    for index, rule in enumerate(rules):
+        found += never_matching(rule, f"rules[{index}]")
+    if not error.unread and all(_BESIDE.search(each.path) for each in refused):
+        found += never_reached(rules)
+        found += values_taken(rules)
+    unread = tuple(map(_list_of, error.unread))
+    said = {(_INDEX.sub("", each.path), value) for each in refused for value in _quoted(each)}
+    return _in_order(
+        [
+            each
+            for each in found
+            if not each.path.startswith(unread)
+            and not said.intersection((_INDEX.sub("", each.path), value) for value in _quoted(each))
+        ]
+    )
+
+
+def _list_of(path: str) -> str:
+    """The list of a rule that a path is in: ``rules[0].resources``."""
+    return ".".join(path.split(".")[:2]).rstrip("]0123456789[") if "." in path else path
+
+
+def _quoted(finding: Finding) -> list[str]:
+    return _QUOTED.findall(finding.problem)
 
 
 def _in_order(found: list[Finding]) -> tuple[Finding, ...]:

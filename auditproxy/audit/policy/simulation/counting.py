@@ -66,12 +66,18 @@ def shown_resource(info: RequestInfo) -> str:
 
 
 class Group:
-    """Events or requests with the same change, and one of them."""
+    """Events or requests with the same change, and one of them.
 
-    __slots__ = ("bytes", "count", "example")
+    ``bytes`` is what the change adds to ``bytes_before``, and ``written`` how many of the ``count``
+    events are still written after it.
+    """
+
+    __slots__ = ("bytes", "bytes_before", "count", "example", "written")
 
     def __init__(self, example: str) -> None:
         self.count = 0
+        self.written = 0
+        self.bytes_before = 0
         self.bytes = 0
         self.example = example
 
@@ -84,7 +90,16 @@ class Groups(dict[Key, Group], Generic[Key]):
         self.others = 0
         """Members of groups that were one too many."""
 
-    def add(self, key: Key, event: LoggedEvent, size: int = 0, count: int = 1) -> None:
+    def add(
+        self,
+        key: Key,
+        event: LoggedEvent,
+        size: int = 0,
+        count: int = 1,
+        *,
+        written: int = 0,
+        before: int = 0,
+    ) -> None:
         """Count more members, of which ``event`` may be the group's example."""
         group = self.get(key)
         if group is None:
@@ -94,4 +109,6 @@ class Groups(dict[Key, Group], Generic[Key]):
             user = event.user.username or "(no user)"
             group = self[key] = Group(f"{user}: {event.verb} {event.request_uri}")
         group.count += count
+        group.written += written
+        group.bytes_before += before
         group.bytes += size

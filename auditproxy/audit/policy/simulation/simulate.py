@@ -109,7 +109,7 @@ class Simulation:
             elif stage != "ResponseStarted":
                 tally.answers += 1
                 tally.bytes_of_arrivals += event.size_of_arrival(size, level)
-        self._compare(event, info, plan, written - size)
+        self._compare(event, info, plan, size, written)
 
     def take_group(self, group: LoggedGroup) -> None:
         """Decide about events that are decided alike, as ``take`` does about each."""
@@ -139,7 +139,7 @@ class Simulation:
             elif stage != "ResponseStarted":
                 tally.answers += count
                 tally.bytes_of_arrivals += group.size_of_arrivals(level)
-        self._compare(event, info, plan, written - group.size, count, group.example)
+        self._compare(event, info, plan, group.size, written, count, group.example)
 
     @property
     def looks_at(self) -> tuple[frozenset[str], bool]:
@@ -199,10 +199,14 @@ class Simulation:
         info: RequestInfo,
         plan: "_Plan",
         size: int,
+        written: int,
         count: int = 1,
         example: LoggedEvent | None = None,
     ) -> None:
-        """Count events that would be written otherwise than they are; ``size`` is what is added."""
+        """Count events that would be written otherwise than they are.
+
+        ``size`` is their bytes in the log, ``written`` those that would be written.
+        """
         before = event.level
         if self._against is not None:
             used = self._against.decide(event.asker, info)
@@ -212,7 +216,14 @@ class Simulation:
         after = plan.word
         if before != after:
             key = (before, after, info.verb, shown_resource(info), info.api_group)
-            self.changes.add(key, example or event, size, count)
+            self.changes.add(
+                key,
+                example or event,
+                written - size,
+                count,
+                written=count if event.stage in plan.stages else 0,
+                before=size,
+            )
         elif event.stage not in plan.stages and plan.level is not Level.NONE:
             self.stages_omitted[event.stage] += count
 

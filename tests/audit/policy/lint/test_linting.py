@@ -65,6 +65,30 @@ def test_refused_at_once() -> None:
     ]
 
 
+def test_refused_and_more() -> None:
+    """One refused value hides nothing of the others, and is not reported twice."""
+    text = policy_text(
+        "level: Metdata, verbs: [read], resources: [{group: core, resources: [pods]}]",
+        "level: None, " + resources("secret"),
+        "level: None, resources: [{group: apps/v1}, {group: rbac}]",
+        "level: None, users: [bob], verbs: [get, 5]",
+    )
+    found = [(each.path, each.check) for each in lint(text).findings]
+    assert found == [
+        ("rules[3].verbs[1]", "refused"),
+        ("rules[0].level", "refused"),
+        ("rules[2].resources.group", "refused"),
+        ("rules[0].verbs", "unknown-verb"),
+        ("rules[0].resources[0].group", "unknown-group"),
+        ("rules[1].resources[0].resources", "unknown-resource"),
+        ("rules[2].resources[1].group", "unknown-group"),
+    ]
+    text = policy_text("level: All", "level: None, verbs: [get]")
+    assert [each.check for each in lint(text).findings] == ["refused", "unreachable-rule"]
+    text = policy_text("level: None, nonResourceURLs: [/x], namespaces: [a]", "level: None")
+    assert [each.check for each in lint(text).findings] == ["refused"]
+
+
 def test_misread() -> None:
     """Fields that no policy has, and fields that are given twice."""
     text = policy_text("level: Metadata, verb: [get]") + b"rules: []\n"

@@ -46,12 +46,13 @@ def test_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count, size and the first member as example; more groups are counted together."""
     monkeypatch.setattr(counting, "MAXIMUM_GROUPS", 1)
     groups: Groups[str] = Groups()
-    groups.add("k", logged("/a", "get")[0], 3)
+    groups.add("k", logged("/a", "get")[0], 3, written=1, before=5)
     groups.add("k", logged("/b", "get", user={})[0], 4)
     groups.add("other", logged()[0])
     assert list(groups) == ["k"]
     group = groups["k"]
     assert (group.count, group.bytes, group.example) == (2, 7, "bob: get /a")
+    assert (group.written, group.bytes_before) == (1, 5)
     assert groups.others == 1
     nobody: Groups[str] = Groups()
     nobody.add("k", logged("/b", "get", user={})[0])
