@@ -19,6 +19,7 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.app import operatorlog
 from auditproxy.app.announcing import UNDELIVERED
 from auditproxy.app.proxy import check
+from auditproxy.app.workers.ends import WorkerEnd, after_kill
 from auditproxy.app.workers.workerprocess import WorkerProcess
 from auditproxy.health.workerpages import one_page
 from auditproxy.metrics.workers import WorkerMetrics
@@ -64,7 +65,10 @@ class WorkerPlace:
 
 
 class Workers:
-    """All workers of one port; ``now`` is seconds on a monotonic clock."""
+    """All workers of one port; ``now`` is seconds on a monotonic clock.
+
+    ``ends`` are those that their exit code follows from.
+    """
 
     def __init__(
         self,
@@ -83,7 +87,7 @@ class Workers:
         self._restarting: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._stops = False
-        self._codes: set[int] = set()
+        self.ends: set[WorkerEnd] = set()
         metrics.configured(len(self._places))
 
     # --- starting ------------------------------------------------------------------
@@ -165,16 +169,17 @@ class Workers:
         return not place.fault
 
     def _tell_end(self, place: WorkerPlace, worker: WorkerProcess, code: int) -> None:
-        self._codes.add(code)
+        self.ends.add((place.number, code))
         if place.leaves and code >= 0:
             self._metrics.ended("restarted")
             return
         self._metrics.ended("killed" if code < 0 else "exited")
         how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with code {code}"
+        missing = f": {after_kill(self._options)}" if code < 0 else ""
         last = "; ".join(worker.readiness.information[:2])
         reported = f"; it last reported: {last}" if last else ""
         operatorlog.warn(
-            f"worker {place.number} (process {worker.pid}) {how} and is replaced{reported}"
+            f"worker {place.number} (process {worker.pid}) {how} and is replaced{missing}{reported}"
         )
 
     def reopen(self) -> None:
@@ -192,15 +197,18 @@ class Workers:
             await asyncio.to_thread(check, self._options)
         except Unusable as error:
             for fault in error.faults:
-                operatorlog.warn(f"workers are not restarted: {fault}")
+                operatorlog.warn(f"rolling restart: workers are not restarted: {fault}")
             return
+        operatorlog.info(
+            f"rolling restart: {len(self._places)} workers are replaced, one after the other"
+        )
         for place in self._places:
             if place.worker is None or not place.serves:
                 continue
             if missing := [other.number for other in self._places if not other.serves]:
                 numbers = ", ".join(map(str, missing))
                 operatorlog.warn(
-                    f"the restart of workers ends before worker {place.number}: "
+                    f"rolling restart: it ends before worker {place.number}: "
                     f"worker {numbers} does not serve, and clients need one that does"
                 )
                 return
@@ -210,9 +218,9 @@ class Workers:
             place.worker.tell("leave")
             await place.changed.wait()
             if place.fault:
-                operatorlog.warn(f"the restart of workers ends with worker {place.number}")
+                operatorlog.warn(f"rolling restart: it ends with worker {place.number}")
                 return
-        operatorlog.info(f"all {len(self._places)} workers are restarted")
+        operatorlog.info(f"rolling restart: all {len(self._places)} workers are restarted")
 
     # --- the end -------------------------------------------------------------------
 
@@ -224,10 +232,11 @@ class Workers:
         running = self._running()
         codes = await asyncio.gather(*(worker.wait() for worker in running))
         self._count()
-        # One that was killed before it served had no event to lose.
-        ends = zip(running, codes, strict=True)
-        codes = [code for worker, code in ends if code >= 0 or worker.has_served]
-        return exit_code((*self._codes, *codes))
+        for worker, code in zip(running, codes, strict=True):
+            # One that was killed before it served had no event to lose.
+            if code >= 0 or worker.has_served:
+                self.ends.add((worker.number, code))
+        return exit_code(code for _, code in self.ends)
 
     async def _replace_no_more(self) -> None:
         """Let every place stay as it is."""

@@ -11,6 +11,7 @@ from auditproxy.app import operatorlog, process
 from auditproxy.app.announcing import UNDELIVERED, serving_line, tell_start
 from auditproxy.app.proxy import start_health
 from auditproxy.app.sinks.spoolfaults import has_spools
+from auditproxy.app.workers.ends import lossy_end
 from auditproxy.app.workers.parent import Workers
 from auditproxy.files.files import Files
 from auditproxy.files.servingcertificate import make_certificate
@@ -62,7 +63,7 @@ async def serve_with_workers(
         listener.close()
         await health.close()
     if code == UNDELIVERED:
-        operatorlog.warn("workers have stopped; audit events were lost, see the lines before")
+        operatorlog.warn(lossy_end(workers.ends, options))
     elif not code:
         spooled = ", or waits in a spool" if has_spools(options) else ""
         operatorlog.info(f"workers have stopped; every audit event was delivered{spooled}")

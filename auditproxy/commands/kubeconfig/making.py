@@ -109,9 +109,10 @@ def _certificate_warning(context: str, paths: Sequence[Path]) -> str:
         "-o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > FILE"
     )
     return (
-        "the user has a client certificate, which the proxy recognises only with "
-        "--client-ca-file=FILE, the authority that signed it; for kind, minikube and kubeadm make "
-        f"FILE with: {command}"
+        "the user has a client certificate, which needs the flag --client-ca-file=FILE of "
+        "`auditproxy serve`, with the authority that signed it. If the first lines of serve say "
+        '"clients are recognised by client certificates (--client-ca-file)", it is given. If not, '
+        f"for kind, minikube and kubeadm make FILE with: {command}"
     )
 
 

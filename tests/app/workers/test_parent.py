@@ -156,6 +156,9 @@ async def test_killed_worker(tmp_path: Path) -> None:
         proxy.process.send_signal(signal.SIGTERM)
         # What a killed process may have lost is said with the exit code.
         assert await proxy.ended(40) == 3
+        missing = "every request that was forwarded is recorded, and of those under way the last"
+        assert "workers have stopped; worker 1 was killed: " in proxy.lines[-1]
+        assert sum(f"is replaced: {missing}" in line for line in proxy.lines) == 1
     # As with one process: RequestReceived is written before the upstream gets the request, and
     # only what was under way in the killed one lacks its last event.
     assert seen.names <= names_of(tmp_path, "RequestReceived")
@@ -179,7 +182,8 @@ async def test_rolling_restart(tmp_path: Path) -> None:
         load.start()
         await load.more()
         proxy.process.send_signal(signal.SIGUSR2)
-        await proxy.until_said("all 2 workers are restarted")
+        await proxy.until_said("rolling restart: 2 workers are replaced")
+        await proxy.until_said("rolling restart: all 2 workers are restarted")
         await load.more()
         await load.end()
         after = await workers_of(proxy)

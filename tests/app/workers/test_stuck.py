@@ -116,10 +116,16 @@ async def test_leave(tmp_path: Path, said: list[str]) -> None:
         found.restart()
         async with asyncio.timeout(60):
             await until(
-                lambda: "all 2 workers are restarted" in said, "the restart ends", seconds=60
+                lambda: "rolling restart: all 2 workers are restarted" in said,
+                "the restart ends",
+                seconds=60,
             )
         assert not set(before) & {worker.pid for worker in found._running()}
         assert sum("while it leaves, and is killed" in line for line in said) == 1
+        begin = "rolling restart: 2 workers are replaced, one after the other"
+        assert said.index(begin) < min(
+            i for i, line in enumerate(said) if "while it leaves" in line
+        )
         assert await found.stop() == UNDELIVERED
 
 
@@ -147,7 +153,7 @@ async def test_the_last_one_that_serves_stays(tmp_path: Path, said: list[str]) -
         (tmp_path / "policy.yaml").write_text(POLICY)
         found.restart()
         expected = (
-            "the restart of workers ends before worker 2: worker 1 does not serve, and clients "
+            "rolling restart: it ends before worker 2: worker 1 does not serve, and clients "
             "need one that does"
         )
         await until(lambda: expected in said, "the restart ends", seconds=60)

@@ -303,7 +303,9 @@ def test_what_a_client_certificate_needs(key: str, folder: Path) -> None:
     """C1: the flag of the proxy, and the command that makes its file; nothing for a token."""
     write(folder / ".kube" / "config", kubeconfig({key: "Yw==", "client-key-data": "aw=="}))
     (warning,) = make(folder, embed_certs=False).warnings
-    assert "--client-ca-file=FILE" in warning
+    assert "--client-ca-file=FILE of `auditproxy serve`" in warning
+    # The line of the start by which it is known.
+    assert '"clients are recognised by client certificates (--client-ca-file)"' in warning
     assert f"KUBECONFIG={folder}/.kube/config kubectl config view" in warning
     assert "--context=dev" in warning
     assert "base64 -d > FILE" in warning
