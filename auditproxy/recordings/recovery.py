@@ -27,12 +27,15 @@ _END = re.compile(rb'\[[0-9.]+, "a", "\{\\"type\\":\\"End\\"[,}]')
 _START = "0.000000"
 
 
-def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingReference | None:
+def repair(
+    path: Path, new_form: Callable[[], RecordingForm], report: Callable[[str], None]
+) -> RecordingReference | None:
     """Finish the file at ``path``; what it is now, or None where there is nothing to keep.
 
     None for one that another process writes, and for one without a whole line, which is removed.
     Unfinished for one that was cut and marked. One that has its end gets its name alone; what it is
     worth is in its end, and not in the reference. A full disk costs the mark, not the recording.
+    ``report`` hears how many bytes were cut off, or removed with the file.
     Raises OSError, also for a file with another name, which may be outside of the folder, and where
     there is a recording of the name that it should get; nothing is done to either.
     """
@@ -52,9 +55,13 @@ def repair(path: Path, new_form: Callable[[], RecordingForm]) -> RecordingRefere
         end, mark = _remains(path, descriptor, new_form)
         if not end:
             path.unlink()
+            report(f"{path}: nothing of it is whole; its {found.st_size} bytes are removed")
             return None
         if mark:
             os.ftruncate(descriptor, end)
+            if end < found.st_size:
+                cut = found.st_size - end
+                report(f"{path}: the last {cut} bytes are not whole, and are cut off")
             try:
                 if os.pwrite(descriptor, mark, end) != len(mark):
                     os.ftruncate(descriptor, end)
@@ -103,18 +110,30 @@ def _mark(seconds: str) -> bytes:
 def _plain_end(descriptor: int) -> tuple[int, str, bool]:
     """Where the last whole line ends, 0 without one; its time; whether the end is noted."""
     size = os.fstat(descriptor).st_size
-    start = max(0, size - 2 * LONGEST_LINE)
-    tail = os.pread(descriptor, size - start, start)
-    end = tail.rfind(b"\n") + 1
-    lines = tail[:end].rsplit(b"\n", 3)[-3:-1]
+    end = _last_line_end(descriptor, size)
+    # Two lines are needed, each no longer than readers take.
+    start = max(0, end - 2 * LONGEST_LINE)
+    lines = os.pread(descriptor, end - start, start).rsplit(b"\n", 3)[-3:-1]
     match = _TIME.match(lines[-1]) if lines else None
     # The label of the note follows it, and then nothing.
-    finished = start + end == size and len(lines) == 2 and _END.match(lines[0]) is not None
-    return (
-        (start + end if end else 0),
-        (match[1].decode("ascii") if match else _START),
-        finished,
-    )
+    finished = end == size and len(lines) == 2 and _END.match(lines[0]) is not None
+    return end, match[1].decode("ascii") if match else _START, finished
+
+
+def _last_line_end(descriptor: int, size: int) -> int:
+    """Where the last whole line ends, 0 without one.
+
+    A crash of the machine may leave NULs of any length behind it: the file is read from its end
+    to there, a block at a time.
+    """
+    end = size
+    while end:
+        start = max(0, end - _BLOCK)
+        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def _digest(descriptor: int) -> tuple[str, int]:

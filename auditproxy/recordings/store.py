@@ -127,7 +127,7 @@ class RecordingStore:
         with self._locked(fcntl.LOCK_EX):
             for name in sorted(name for name in os.listdir(self.folder) if is_unfinished(name)):
                 try:
-                    reference = repair(self.folder / name, self._new_form)
+                    reference = repair(self.folder / name, self._new_form, self._report)
                 except OSError as error:
                     self._report(f"{self.folder / name} cannot be repaired: {reason_of(error)}")
                     continue

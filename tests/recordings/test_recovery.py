@@ -17,6 +17,7 @@ from auditproxy.recordings.forms import PlainForm, RecordingForm
 from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.usage import RecordingLimits
+from auditproxy.sessions.asciicast import LONGEST_LINE
 from auditproxy.sessions.castnotes import EndNote, UnfinishedNote
 from tests.fakes import asciinema
 from tests.fakes.recorded import Stores, a_session, read_recording
@@ -79,6 +80,26 @@ class TestLeftOver:
         path.write_bytes(content)
         assert stores.new().recover() == ()
         assert stores.files() == []
+        assert stores.lines == [
+            f"{path}: nothing of it is whole; its {len(content)} bytes are removed"
+        ]
+
+    @pytest.mark.parametrize("size", [1000, 2 * LONGEST_LINE, 3 * LONGEST_LINE + 1])
+    def test_a_long_tail(self, stores: Stores, size: int) -> None:
+        """A crash of the machine may leave NULs of any length: they alone are cut off, and said."""
+        recording = stores.new().open(a_session(), Record.OUTPUT, moment=0)
+        recording.take(3 * SECOND, [Carried(OUT, b"whole\r\n")])
+        recording.flush()
+        path = Path(recording.path)
+        del recording
+        with path.open("ab") as file:
+            file.write(bytes(size))
+        (found,) = self.dead(path)(stores).recover()
+        cast = read_recording(found.path)
+        assert (found.state, cast.data(OUT)) == ("Unfinished", b"whole\r\n")
+        assert cast.notes() == [UnfinishedNote()]
+        assert b"\0" not in Path(found.path).read_bytes()
+        assert stores.lines == [f"{path}: the last {size} bytes are not whole, and are cut off"]
 
     @pytest.mark.parametrize("new_form", [PlainForm, lambda: SealedForm(bytes)])
     def test_finished_without_a_name(

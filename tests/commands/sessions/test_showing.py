@@ -101,7 +101,7 @@ def test_of_a_proxy_that_was_killed(tmp_path: Path) -> None:
     *_, path = three_recordings(tmp_path)
     left = tmp_path / "0.cast.part"
     left.write_bytes(path.read_bytes())
-    repaired = repair(left, PlainForm)
+    repaired = repair(left, PlainForm, lambda text: None)
     assert repaired is not None
     assert "Ended:     unknown: its proxy was killed" in shown(Path(repaired.path))
 
