@@ -1,7 +1,9 @@
 """The process with a spool on a disk that is full, also when it is killed there."""
 
+import asyncio
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -64,9 +66,9 @@ class Asking:
             self.refused.append(uri)
         return got.status == 200
 
-    async def until_refused(self, proxy: Started) -> None:
+    async def until_refused(self, proxy: Started, most: int = 50) -> None:
         """Ask until the disk takes nothing: what is left of a file's last page takes some."""
-        for _ in range(50):
+        for _ in range(most):
             if not await self.ask(proxy) and len(self.refused) >= 3:
                 return
         raise AssertionError("a full disk takes everything")
@@ -90,6 +92,8 @@ async def test_full_disk(tmp_path: Path) -> None:
             Receiver() as receiver,
             started(upstream.port, tmp_path, *flags(tmp_path, disk, receiver.url)) as proxy,
         ):
+            # What it acknowledges would make room.
+            receiver.gate = asyncio.Event()
             asking = Asking()
             assert await asking.ask(proxy)
             filler = fill(disk)
@@ -102,6 +106,7 @@ async def test_full_disk(tmp_path: Path) -> None:
             await until(lambda: ready(proxy), "it is ready", seconds=20)
             assert await asking.ask(proxy)
             assert sorted(forwarded(upstream)) == sorted(asking.served)
+            receiver.gate.set()
 
             async def arrived() -> bool:
                 text = (await proxy.health("/metrics")).body.decode()
@@ -139,6 +144,7 @@ async def test_killed_on_a_full_disk(tmp_path: Path) -> None:
                 proxy.process.kill()
                 await proxy.process.wait()
             there = flags(tmp_path, disk, receiver.url)
+            receiver.gate = asyncio.Event()
             async with started(upstream.port, tmp_path, *there) as proxy:
                 refused = len(asking.refused)
                 await until(lambda: receiver.received, "what was stored is sent on a full disk")
@@ -148,6 +154,7 @@ async def test_killed_on_a_full_disk(tmp_path: Path) -> None:
                 filler.unlink()
                 await until(lambda: asking.ask(proxy), "a request is served again", seconds=20)
                 await until(lambda: ready(proxy), "it is ready", seconds=20)
+                receiver.gate.set()
                 assert await stop(proxy) == 3
             assert sorted(forwarded(upstream)) == sorted(asking.served)
     stages = Counter((each["requestURI"], each["stage"]) for each in items(receiver))
@@ -155,3 +162,48 @@ async def test_killed_on_a_full_disk(tmp_path: Path) -> None:
     # Of those that were served on the full disk the end may have waited in memory.
     for uri in before:
         assert stages[uri, "ResponseComplete"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_disk_that_events_have_filled(tmp_path: Path, *, restarts: bool) -> None:
+    """T251: nobody makes room but the receiver, once it is back: what it acknowledges is freed on
+    the full disk, in this process or the next, and requests are served again, more of them than
+    the disk has room for. Each event comes, or is counted and in a gap event.
+    """
+    with small_disk(tmp_path, "128k") as disk:
+        async with FakeUpstream(replying(answer(200, b"ok"))) as upstream, Receiver() as receiver:
+            receiver.gate = asyncio.Event()
+            asking = Asking()
+            options = flags(tmp_path, disk, receiver.url, "--audit-webhook-batch-max-size=7")
+            if restarts:
+                async with started(upstream.port, tmp_path, *options) as proxy:
+                    await asking.until_refused(proxy, 500)
+                    proxy.process.kill()
+                    await proxy.process.wait()
+            async with started(upstream.port, tmp_path, *options) as proxy:
+                before = list(asking.served)
+                await asking.until_refused(proxy, 500)
+                receiver.gate.set()
+                await until(lambda: asking.ask(proxy), "a request is served again", seconds=20)
+                await until(lambda: ready(proxy), "it is ready", seconds=20)
+                for _ in range(150):
+                    await asking.ask(proxy)
+
+                async def arrived() -> bool:
+                    text = (await proxy.health("/metrics")).body.decode()
+                    waiting = ("buffer_events", "spool_events")
+                    names = [f'auditproxy_audit_{name}{{plugin="webhook"}} 0.0' for name in waiting]
+                    return all(name in text for name in names)
+
+                await until(arrived, "all is with the receiver", seconds=20)
+                text = (await proxy.health("/metrics")).body.decode()
+                assert await stop(proxy) == 3
+            assert sorted(forwarded(upstream)) == sorted(asking.served)
+    found = {each["auditID"] + each["stage"]: each for each in items(receiver)}.values()
+    gaps = [int(each["annotations"][GAP]) for each in found if GAP in each.get("annotations", {})]
+    (dropped,) = re.findall(r'events_dropped_total\{plugin="webhook",.*"\} (\S+)', text)
+    assert sum(gaps) == float(dropped) > 0
+    stages = Counter((each["requestURI"], each["stage"]) for each in found)
+    assert {uri for uri, stage in stages if stage == "RequestReceived"} == set(asking.served)
+    for uri in asking.served if not restarts else asking.served[len(before) :]:
+        assert stages[uri, "ResponseComplete"] == 1

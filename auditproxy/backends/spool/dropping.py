@@ -94,7 +94,7 @@ class DroppingStore(SpoolStore):
         head = header(Header(segment.sequence, first, REPLACES))
         content = b"".join((head, *kept, *(record(GAP, line) for line in lines)))
         replace(segment.path, content, self._disk)
-        self._close_reader()
+        self._reader.close()
         self.size += len(content) - segment.size
         segment.first, segment.events = first, later - first
         segment.start, segment.size, segment.replaces = HEADER_SIZE, len(content), True

@@ -1,9 +1,11 @@
 """Opening: what is found in the folder of a spool, whatever a crash or a disk has left of it."""
 
+import errno
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from auditproxy.backends.logfiles.locks import lock
 from auditproxy.backends.spool.position import Position, read_position
 from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, Damage, SpoolRecord
 from auditproxy.backends.spool.segments import RecordReader, SpoolSegment, found_in, path_of
@@ -22,7 +24,8 @@ class FoundSpool:
     """The segments of a folder, where reading begins, and what operators should know.
 
     ``cut_bytes`` were cut off at the end of the last one. ``is_short``: some of what the disk has
-    had at the end is not there; the last segment counts it as events and bytes that it should have.
+    had is not there, and no segment behind shows it; the last one counts it as events and bytes
+    that it should have. ``has_position``: the file of what was acknowledged is whole.
     """
 
     segments: list[SpoolSegment]
@@ -30,6 +33,22 @@ class FoundSpool:
     notes: list[str] = field(default_factory=list)
     cut_bytes: int = 0
     is_short: bool = False
+    has_position: bool = False
+
+
+class SpoolFileError(OSError):
+    """The folder cannot be used as it is."""
+
+
+def take(folder: Path) -> int:
+    """Make a folder this process's own; the descriptor that keeps it. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(folder / "lock", flags, 0o600)
+    if not lock(descriptor):
+        os.close(descriptor)
+        raise SpoolFileError(errno.EWOULDBLOCK, "another process uses it")
+    return descriptor
 
 
 def look(folder: Path) -> FoundSpool:
@@ -40,19 +59,29 @@ def look(folder: Path) -> FoundSpool:
     """
     file, mark = folder / POSITION, read_position(folder / SYNCED)
     known, segments = read_position(file), found_in(folder)
-    found = FoundSpool(segments)
+    found = FoundSpool(segments, has_position=known is not None)
     if known is None and segments and file.exists():
         found.notes.append("the file of what was acknowledged is damaged: events are sent again")
     begin = max((each.sequence for each in segments if each.replaces), default=0)
     if known is not None:
         begin = max(begin, known.segment)
-    for segment in [each for each in segments if each.sequence < begin]:
-        segment.path.unlink()
-        segments.remove(segment)
+    own = {each.sequence for each in segments if each.first >= 0}
+    for segment in list(segments):
+        # Of a copy all is in the other file, or acknowledged: what was here is missing.
+        is_copy = segment.copies and (segment.copies in own or segment.copies < begin)
+        if segment.sequence < begin or is_copy:
+            segment.path.unlink()
+            segments.remove(segment)
+    if known is None and not segments:
+        # Nothing is known of what it counts.
+        (folder / SYNCED).unlink(missing_ok=True)
+        mark = None
     _number(found, known.number if known else 0, mark)
-    if mark is not None and (segments or known is not None):
+    if mark is not None and mark.segment >= begin:
         _complete(found, folder, mark, known.number if known else 0)
     found.begin = _begin(segments, known, begin)
+    if len(segments) == 1 and found.begin.number < segments[0].first:
+        found.is_short = True
     return found
 
 

@@ -10,6 +10,7 @@ takes to write a page on its own. It is never newer, so what is missing before i
 """
 
 import contextlib
+import errno
 import os
 import re
 import zlib
@@ -49,7 +50,8 @@ def write_position(path: Path, position: Position, disk: Disk | None) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(beside, flags, 0o600)
     try:
-        os.write(descriptor, line)
+        if os.write(descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if disk is not None:
             disk.sync(descriptor)
     finally:
@@ -63,6 +65,51 @@ def _line(position: Position) -> bytes:
     """The content of a file; each has the same length, so that it can be written over."""
     text = f"spool 1 {position.segment:019} {position.offset:019} {position.number:019} ".encode()
     return text + b"%08x\n" % zlib.crc32(text)
+
+
+def _write_over(path: Path, position: Position, disk: Disk | None) -> None:
+    """Write over a file that is there, which needs no space; raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.pwrite(descriptor, _line(position), 0)
+        if disk is not None:
+            disk.sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class PositionFile:
+    """The file of what was acknowledged. It is made before the first event, so that what is missing
+    before the first acknowledgement can be counted, and so that a full disk has room for it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.is_there = False
+
+    def make(self, position: Position, disk: Disk) -> None:
+        """Have the disk hold the file, unless it is there; raises OSError."""
+        if not self.is_there:
+            write_position(self._path, position, disk)
+            self.is_there = True
+
+    def keep(self, position: Position, disk: Disk | None) -> None:
+        """Write a position; with a disk, it has it then, so that segments before it can be removed.
+
+        Without room for a second file it is written over in place. Where even that fails the older
+        one stays, unless it would miss what is removed: without the file, all is sent again that is
+        there after a crash. Raises OSError when it cannot be removed either.
+        """
+        try:
+            write_position(self._path, position, disk)
+            self.is_there = True
+        except OSError:
+            try:
+                _write_over(self._path, position, disk)
+            except OSError:
+                if disk is not None:
+                    self._path.unlink(missing_ok=True)
+                    self.is_there = False
 
 
 class SyncedMark:

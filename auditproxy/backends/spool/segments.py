@@ -30,7 +30,8 @@ _WINDOW = 256 * 1024
 class SpoolSegment:
     """A segment: where its records begin, how many bytes count, the number of its first event.
 
-    ``events`` is how many it has.
+    ``events`` is how many it has. ``copies`` is the segment that the file is by its header, where
+    that is another one.
     """
 
     path: Path
@@ -40,11 +41,17 @@ class SpoolSegment:
     size: int
     events: int = 0
     replaces: bool = False
+    copies: int = 0
 
     @property
     def end(self) -> Position:
         """Where the next record goes, and the number of the event in it."""
         return Position(self.sequence, self.size, self.first + self.events)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no record, and should have none."""
+        return self.size == self.start and not self.events
 
 
 def path_of(folder: Path, sequence: int) -> Path:
@@ -67,7 +74,8 @@ def found_in(folder: Path) -> list[SpoolSegment]:
         if head is None and size <= HEADER_SIZE:
             path.unlink()
         elif head is None or head.sequence != sequence:
-            segments.append(SpoolSegment(path, sequence, -1, 0, size))
+            copies = 0 if head is None else head.sequence
+            segments.append(SpoolSegment(path, sequence, -1, 0, size, copies=copies))
         else:
             replaces = bool(head.flags)
             found = SpoolSegment(path, sequence, head.first, HEADER_SIZE, size, replaces=replaces)
@@ -154,6 +162,29 @@ class RecordReader:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+class SegmentsReader:
+    """Records of segments, of which one is open: the one that was read last."""
+
+    def __init__(self) -> None:
+        self._reader: RecordReader | None = None
+
+    def next(self, segment: SpoolSegment, start: int) -> SpoolRecord | Damage | None:
+        """What is at a place; where the file is gone, all behind it is damaged. Raises OSError."""
+        if self._reader is None or self._reader.path != segment.path:
+            self.close()
+            try:
+                self._reader = RecordReader(segment.path)
+            except FileNotFoundError:
+                return Damage(start, segment.size)
+        return self._reader.next(start, segment.size)
+
+    def close(self) -> None:
+        """Close the file that is open: it is another, or none, from now on."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
 
 class SegmentWriter:

@@ -8,7 +8,6 @@ One thread uses it. ``waiting``, ``size`` and ``unread`` may be read by any.
 """
 
 import contextlib
-import errno
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,9 +16,8 @@ from pathlib import Path
 
 from auditproxy.audit.gaps import Gap
 from auditproxy.backends.logfiles.disk import Disk
-from auditproxy.backends.logfiles.locks import lock
-from auditproxy.backends.spool.opening import POSITION, SYNCED, look
-from auditproxy.backends.spool.position import Position, SyncedMark, write_position
+from auditproxy.backends.spool.opening import POSITION, SYNCED, look, take
+from auditproxy.backends.spool.position import Position, PositionFile, SyncedMark
 from auditproxy.backends.spool.records import (
     EVENT,
     GAP,
@@ -29,7 +27,7 @@ from auditproxy.backends.spool.records import (
     SpoolRecord,
 )
 from auditproxy.backends.spool.segments import (
-    RecordReader,
+    SegmentsReader,
     SegmentWriter,
     SpoolSegment,
     sync_last,
@@ -39,10 +37,6 @@ LONGEST_SEGMENT = 16 * 1024 * 1024
 """Bytes of a segment from which on the next one is begun; a smaller spool has smaller ones."""
 SEGMENTS = 8
 """Segments that a full spool has at least: what is freed or dropped at once is one of them."""
-
-
-class SpoolFileError(OSError):
-    """The folder cannot be used as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +73,12 @@ class SpoolStore:
         self._lost = lost
         self._segments: list[SpoolSegment] = []
         self._writer: SegmentWriter | None = None
-        self._reader: RecordReader | None = None
+        self._reader = SegmentsReader()
         self._lock = -1
         self._acknowledged = self._cursor = Position(0, 0, 0)
         self._damaged = self._told = 0
         self._under_way: deque[Item] = deque()
+        self._position = PositionFile(folder / POSITION)
         self._synced = SyncedMark(folder / SYNCED)
         self.notes: list[str] = []
         self.cut_bytes = 0
@@ -93,13 +88,7 @@ class SpoolStore:
 
     def open(self) -> None:
         """Take the folder, and find what is in it; raises OSError."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = os.open(
-            self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        if not lock(self._lock):
-            self.close()
-            raise SpoolFileError(errno.EWOULDBLOCK, "another process uses it")
+        self._lock = take(self.folder)
         try:
             self._find()
             self._disk.sync_folder(self.folder)
@@ -114,16 +103,16 @@ class SpoolStore:
         self.size = sum(each.size for each in found.segments)
         self._cursor = self._acknowledged = found.begin
         self.cut_bytes = found.cut_bytes
+        self._position.is_there = found.has_position
+        # On a full disk, before the first event is stored.
+        with contextlib.suppress(OSError):
+            self._position.make(found.begin, self._disk)
         # What a process that was killed had not synced: the next segment counts these events.
         sync_last(found.segments, self._disk)
         if found.is_short:
             # What is missing shows when there is a segment behind; on a full disk, a later one.
             with contextlib.suppress(OSError):
-                self._begin_segment()
-
-    @property
-    def _position_file(self) -> Path:
-        return self.folder / POSITION
+                self._begin_segment(reuses=False)
 
     # --- what is there -------------------------------------------------------------
 
@@ -161,21 +150,31 @@ class SpoolStore:
         """Bytes of a record that has room in an empty spool."""
         return self.maximum_bytes - 2 * HEADER_SIZE
 
-    def _free_acknowledged(self) -> None:
-        """Have no segment whose events all are acknowledged, not even the last."""
-        if self._segments and not self._under_way and self._is_read():
-            with contextlib.suppress(OSError):
-                self._begin_segment()
-                self._to_next(self._segments[0])
-                self._keep_acknowledged(self._cursor)
+    def _free_acknowledged(self) -> bool:
+        """Have no segment whose events all are acknowledged, not even the last; whether one was
+        freed. It needs no space.
+        """
+        if not self._segments or self._under_way or self._damaged:
+            return False
+        self._pass_what_has_ended()
+        first, last = self._segments[0], self._segments[-1]
+        if not self.has_unread and not self.waiting and last.size > last.start:
+            self._close_writer()
+            self._acknowledged = Position(last.sequence + 1, 0, last.end.number)
+            self._cursor = self._acknowledged
+        if first.sequence == self._acknowledged.segment:
+            return False
+        self._keep_acknowledged(self._acknowledged)
+        return True
 
-    def _is_read(self) -> bool:
-        """Whether everything was given out, and acknowledged."""
-        last = self._segments[-1]
-        cursor = self._cursor
-        at_end = (cursor.segment, cursor.offset) == (last.sequence, last.size)
-        is_used = last.size > last.start and not self._damaged and not self.waiting
-        return at_end and is_used and cursor == self._acknowledged
+    def _pass_what_has_ended(self) -> None:
+        """Be behind segments that have nothing more, also empty ones, with nothing under way."""
+        while (segment := self._segment()) is not self._segments[-1]:
+            later = self._segments[self._segments.index(segment) + 1]
+            if self._cursor.offset < segment.size or self._cursor.number < later.first:
+                break
+            self._to_next(segment)
+        self._acknowledged = self._cursor
 
     # --- appending -----------------------------------------------------------------
 
@@ -184,6 +183,15 @@ class SpoolStore:
 
         Raises OSError when it has none: they may be appended again.
         """
+        try:
+            self._append(records, events)
+        except OSError:
+            # On a full disk that may be the only room there is.
+            if not self._free_acknowledged():
+                raise
+            self._append(records, events)
+
+    def _append(self, records: Sequence[bytes], events: int) -> None:
         writer = self._writer
         if writer is None or not writer.is_open or writer.size >= self.segment_bytes:
             self._begin_segment()
@@ -196,21 +204,25 @@ class SpoolStore:
         self.size += len(content)
         self._synced.keep(segment.end)
 
-    def _begin_segment(self) -> None:
-        """Begin the next segment; raises OSError."""
-        sequence = self._cursor.segment + 1
-        if self._segments:
-            sequence = self._segments[-1].sequence + 1
+    def _begin_segment(self, *, reuses: bool = True) -> None:
+        """Begin the next segment, in the place of an empty one that could not be written to;
+        raises OSError.
+        """
+        last = self._segments[-1] if self._segments else None
+        self._position.make(self._acknowledged, self._disk)
+        is_open = self._writer is not None and self._writer.is_open
+        is_reused = last is not None and last.is_empty and reuses and not is_open
+        sequence = (self._cursor.segment if last is None else last.sequence) + (not is_reused)
         head = Header(sequence, self._next_number)
         writer = SegmentWriter(self.folder, head, self._disk)
-        if self._writer is not None:
-            self._writer.close()
+        self._close_writer()
         self._writer = writer
         segment = SpoolSegment(writer.path, sequence, head.first, writer.size, writer.size)
-        if not self._segments:
+        if last is None:
             self._cursor = self._acknowledged = Position(sequence, segment.start, head.first)
-        self._segments.append(segment)
-        self.size += segment.size
+        if not is_reused:
+            self._segments.append(segment)
+            self.size += segment.size
         self._synced.keep(segment.end)
 
     # --- reading -------------------------------------------------------------------
@@ -272,13 +284,7 @@ class SpoolStore:
         cursor = self._cursor
         if cursor.offset >= segment.size:
             return None
-        if self._reader is None or self._reader.path != segment.path:
-            self._close_reader()
-            try:
-                self._reader = RecordReader(segment.path)
-            except FileNotFoundError:
-                return Damage(cursor.offset, segment.size)
-        found = self._reader.next(cursor.offset, segment.size)
+        found = self._reader.next(segment, cursor.offset)
         is_last = segment is self._segments[-1]
         over = cursor.number >= segment.first + segment.events
         if isinstance(found, SpoolRecord) and found.mark == EVENT and over and not is_last:
@@ -310,39 +316,33 @@ class SpoolStore:
         """
         for _ in range(count):
             self._acknowledged = self._under_way.popleft().end
+        if self._segments and not self._under_way and not self._damaged:
+            self._pass_what_has_ended()
         self._keep_acknowledged(self._acknowledged)
 
     def _keep_acknowledged(self, position: Position) -> None:
         self._acknowledged = position
         frees = bool(self._segments) and self._segments[0].sequence < position.segment
-        try:
-            write_position(self._position_file, position, self._disk if frees else None)
-        except OSError:
-            # A full disk must not keep it from being freed. Without the file all is sent again
-            # that is there after a crash.
-            self._position_file.unlink(missing_ok=True)
+        self._position.keep(position, self._disk if frees else None)
         while self._segments and self._segments[0].sequence < position.segment:
             self._remove(self._segments[0])
 
     def _remove(self, segment: SpoolSegment) -> None:
-        if self._reader is not None and self._reader.path == segment.path:
-            self._close_reader()
+        self._reader.close()
         with contextlib.suppress(FileNotFoundError):
             segment.path.unlink()
         self._segments.remove(segment)
         self.size -= segment.size
 
-    def _close_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
     def close(self) -> None:
         """Close all files, and leave the folder to others."""
-        self._close_reader()
+        self._reader.close()
         self._synced.close()
-        if self._writer is not None:
-            self._writer.close()
+        self._close_writer()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1

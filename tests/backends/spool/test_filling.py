@@ -79,7 +79,9 @@ def test_larger_than_the_spool(tmp_path: Path, size: int) -> None:
 
 def test_faults(tmp_path: Path) -> None:
     """T251: nothing is done with entries that the disk did not take; a fault of ours is one."""
-    kept = Kept(tmp_path, disk=FaultyDisk(EIO))
+    disk = FaultyDisk()
+    kept = Kept(tmp_path, disk=disk)
+    disk.faults = [EIO]
     filled = filler(kept).fill(entries("a"))
     assert (filled.count, filled.fault and filled.fault.errno) == (0, EIO)
     vars(kept.store)["append"] = None

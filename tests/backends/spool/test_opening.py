@@ -147,6 +147,123 @@ def test_the_newest_file_is_gone(tmp_path: Path) -> None:
         again.store.close()
 
 
+@pytest.mark.parametrize("acknowledged", [0, 1])
+@pytest.mark.parametrize(
+    ("files", "how", "expected"),
+    [
+        # Of four segments, with an event each.
+        ([0], "removed", ["b", "gap 1", "c", "d"]),
+        ([0], "emptied", ["b", "gap 1", "c", "d"]),
+        ([0, 1], "removed", ["c", "gap 2", "d"]),
+        ([0, 1, 2], "removed", ["d", "gap 3"]),
+        ([0, 1, 2, 3], "removed", ["gap 4"]),
+        ([0, 1, 2, 3], "emptied", ["gap 4"]),
+        ([0, 3], "removed", ["b", "gap 1", "c", "gap 1"]),
+    ],
+)
+def test_the_oldest_files_are_gone(
+    tmp_path: Path, acknowledged: int, files: list[int], how: str, expected: list[str]
+) -> None:
+    """T250: they are missed before the first acknowledgement as well as behind it, and counted."""
+    kept = Kept(tmp_path, maximum_bytes=8 * 300)
+    if acknowledged:
+        kept.put("0")
+        kept.take()
+        kept.store.acknowledge(1)
+    for each in "abcd":
+        kept.put(each)
+    if acknowledged:
+        kept.take(1)
+    kept.store.close()
+    paths = sorted(tmp_path.glob("*.spool"))[acknowledged:]
+    assert len(paths) == 4
+    for number in files:
+        if how == "removed":
+            paths[number].unlink()
+        else:
+            os.truncate(paths[number], 0)
+    again = Kept(tmp_path)
+    found = again.take()
+    assert counted(found) == counted(expected)
+    assert [each for each in found if not each.startswith("gap")] == [
+        each for each in expected if not each.startswith("gap")
+    ]
+    assert sum(events for events, _ in again.lost) == counted(expected)
+    again.put("new")
+    again.store.acknowledge(len(found))
+    assert (again.take(), again.store.waiting) == (["new"], 1)
+    again.store.close()
+
+
+def counted(found: list[str]) -> int:
+    """How many events gaps say to be missing."""
+    return sum(int(each.split()[1]) for each in found if each.startswith("gap"))
+
+
+@pytest.mark.parametrize("acknowledged", [0, 1])
+def test_the_only_file_is_gone(tmp_path: Path, acknowledged: int) -> None:
+    """T250: what was in it and was not acknowledged is missing."""
+    kept = Kept(tmp_path)
+    kept.put("a", "b", "c")
+    if acknowledged:
+        kept.take(1)
+        kept.store.acknowledge(1)
+    kept.store.close()
+    (path,) = tmp_path.glob("*.spool")
+    path.unlink()
+    again = Kept(tmp_path)
+    assert again.take() == [f"gap {3 - acknowledged}"]
+    assert [events for events, _ in again.lost] == [3 - acknowledged]
+    again.store.close()
+
+
+@pytest.mark.parametrize("place", [1, 3])
+def test_a_copy_in_the_place_of_another(tmp_path: Path, place: int) -> None:
+    """T250: all that was there is missing, the newest too; what is in the copy comes once."""
+    kept = Kept(tmp_path, maximum_bytes=8 * 700)
+    for group in ("abc", "def", "ghi", "jk"):
+        for each in group:
+            kept.put(each)
+    kept.store.close()
+    paths = sorted(tmp_path.glob("*.spool"))
+    assert len(paths) == 4
+    paths[place].write_bytes(paths[0].read_bytes())
+    again = Kept(tmp_path)
+    found = again.take()
+    expected = {1: [*"abc", "gap 3", *"ghijk"], 3: [*"abcdefghi", "gap 2"]}[place]
+    assert found == expected
+    again.store.close()
+
+
+def test_two_files_in_each_others_place(tmp_path: Path) -> None:
+    """T250: what is in them is sent; nothing is missing."""
+    kept = Kept(tmp_path, maximum_bytes=8 * 700)
+    for each in "abcdefg":
+        kept.put(each)
+    kept.store.close()
+    first, second, _ = sorted(tmp_path.glob("*.spool"))
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(content)
+    again = Kept(tmp_path)
+    assert [each for each in again.take() if not each.startswith("gap")] == [*"defabcg"]
+    assert sum(events for events, _ in again.lost) == 0
+    again.store.close()
+
+
+def test_a_disk_that_is_full_before_the_first_event(tmp_path: Path) -> None:
+    """Nothing is stored before there is a position."""
+    disk = FaultyDisk(EIO, EIO)
+    kept = Kept(tmp_path, disk=disk)
+    assert not (tmp_path / "acknowledged").exists()
+    with pytest.raises(OSError, match="Input/output error"):
+        kept.put("a")
+    assert list(tmp_path.glob("*.spool")) == []
+    kept.put("a")
+    assert (tmp_path / "acknowledged").exists()
+    kept.store.close()
+
+
 def test_a_disk_that_fails_at_the_start(tmp_path: Path) -> None:
     """The event that says what is missing comes with the first one that has room."""
     kept = Kept(tmp_path)

@@ -1,11 +1,13 @@
 """The store: what is appended is given out in order until it is acknowledged, also after a crash."""
 
+import errno
 import resource
 from pathlib import Path
 
 import pytest
 
-from auditproxy.backends.spool.store import SpoolFileError
+from auditproxy.backends.spool.opening import SpoolFileError
+from auditproxy.backends.spool.records import Header, header
 from tests.fakes.durable import EIO, FaultyDisk
 from tests.fakes.spool import Kept, line
 
@@ -146,8 +148,9 @@ def test_a_sync_fails(tmp_path: Path) -> None:
 
 def test_no_new_segment(tmp_path: Path) -> None:
     """T251: a segment that cannot be begun leaves nothing behind, and is begun later."""
-    disk = FaultyDisk(EIO)
+    disk = FaultyDisk()
     kept = Kept(tmp_path, disk=disk)
+    disk.faults = [EIO]
     with pytest.raises(OSError, match="Input/output error"):
         kept.put("a")
     assert names(tmp_path) == []
@@ -163,14 +166,125 @@ def test_acknowledged_while_the_disk_is_full(tmp_path: Path) -> None:
     for each in "abc":
         kept.put(each)
     kept.take(2)
-    disk.faults = [EIO]
+    # Neither beside the file that is there, nor over it.
+    disk.faults = [EIO, EIO]
     kept.store.acknowledge(2)
-    assert len(names(tmp_path)) == 2
+    assert len(names(tmp_path)) == 1
     assert not (tmp_path / "acknowledged").exists()
     kept.store.close()
     again = Kept(tmp_path)
-    assert again.take() == ["b", "c"]
+    assert again.take() == ["c"]
     assert again.lost == []
+    again.store.close()
+
+
+def test_a_position_without_room_for_another_file(tmp_path: Path) -> None:
+    """T251: it is written over in place, and a restart sends what was not acknowledged alone."""
+    disk = FaultyDisk()
+    kept = Kept(tmp_path, maximum_bytes=8 * 300, disk=disk)
+    for each in "abcd":
+        kept.put(each)
+    (tmp_path / "acknowledged.new").mkdir()
+    kept.take(2)
+    kept.store.acknowledge(2)
+    kept.take(1)
+    kept.store.acknowledge(1)
+    kept.store.close()
+    again = Kept(tmp_path)
+    assert again.take() == ["d"]
+    assert (again.lost, again.store.notes) == ([], [])
+    again.store.close()
+
+
+def full(disk: FaultyDisk, *before: int | None) -> None:
+    """Have the next sync fail as on a full disk, behind those that succeed."""
+    disk.faults = [*before, errno.ENOSPC]
+
+
+def test_commits_that_fail(tmp_path: Path) -> None:
+    """T251: one empty segment is left behind by however many, and does not keep others from being
+    freed once they are acknowledged.
+    """
+    disk = FaultyDisk()
+    kept = Kept(tmp_path, disk=disk)
+    kept.put("a", "b")
+    full(disk)
+    for _ in range(5):
+        with pytest.raises(OSError, match="No space left"):
+            kept.put("c")
+        full(disk, None)
+    disk.faults.clear()
+    assert len(names(tmp_path)) == 2
+    assert kept.store.size == sum(path.stat().st_size for path in tmp_path.glob("*.spool"))
+    assert kept.take() == ["a", "b"]
+    kept.store.acknowledge(2)
+    assert names(tmp_path) == ["00000000000000000002.spool"]
+    kept.put("c")
+    assert names(tmp_path) == ["00000000000000000002.spool"]
+    assert kept.take() == ["c"]
+    kept.store.close()
+    again = Kept(tmp_path)
+    assert (again.take(), again.lost, again.store.notes) == (["c"], [], [])
+    again.store.close()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_full_disk_of_what_is_acknowledged(tmp_path: Path, *, restarts: bool) -> None:
+    """T251: its room is used without a segment behind it, which would have none: also the last is
+    freed, with a position that the disk has, and numbers and names go on.
+    """
+    disk = FaultyDisk()
+    kept = Kept(tmp_path, disk=disk)
+    kept.put("a", "b")
+    full(disk)
+    with pytest.raises(OSError, match="No space left"):
+        kept.put("c")
+    kept.take(2)
+    kept.store.acknowledge(2)
+    if restarts:
+        kept.store.close()
+        kept = Kept(tmp_path, disk=disk)
+    full(disk)
+    kept.put("c")
+    assert len(names(tmp_path)) == 1
+    assert (kept.take(), kept.store.waiting) == (["c"], 1)
+    kept.store.close()
+    again = Kept(tmp_path)
+    assert (again.take(), again.lost, again.store.notes) == (["c"], [], [])
+    again.store.close()
+
+
+def test_all_was_freed(tmp_path: Path) -> None:
+    """T250: a folder where the last segment was freed has lost nothing."""
+    kept = Kept(tmp_path, maximum_bytes=4000)
+    while kept.store.has_room(400):
+        kept.put("a")
+    count = len(kept.take())
+    kept.store.acknowledge(count)
+    assert kept.store.has_room(kept.store.longest_record)
+    assert names(tmp_path) == []
+    assert (kept.take(), kept.store.waiting, kept.store.size) == ([], 0, 0)
+    kept.store.close()
+    again = Kept(tmp_path)
+    assert (again.take(), again.store.waiting, again.store.size) == ([], 0, 0)
+    again.put("b")
+    assert (again.take(), again.lost) == (["b"], [])
+    again.store.close()
+
+
+def test_empty_segments_that_are_there(tmp_path: Path) -> None:
+    """What versions before have left behind the last one is passed, and freed."""
+    kept = Kept(tmp_path)
+    kept.put("a")
+    kept.store.close()
+    for sequence in (2, 3, 4):
+        (tmp_path / f"{sequence:020}.spool").write_bytes(header(Header(sequence, 1)))
+    again = Kept(tmp_path)
+    assert again.take() == ["a"]
+    again.store.acknowledge(1)
+    assert names(tmp_path) == ["00000000000000000004.spool"]
+    again.put("b")
+    assert again.take() == ["b"]
     again.store.close()
 
 
