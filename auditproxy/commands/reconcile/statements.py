@@ -6,7 +6,7 @@ not differ, are counted here: they are nearly all.
 """
 
 from auditproxy.commands.reconcile.pairing import CLOSED_EARLY
-from auditproxy.reading.trail.saved import COLUMNS
+from auditproxy.reading.trail.saved import COLUMNS, SIZES
 
 OURS = "proxy"
 THEIRS = "cloud"
@@ -40,7 +40,7 @@ _WANTED = frozenset(
 )  # fmt: skip
 _GATHERED = ", ".join(
     f'"{name}"' if name in _WANTED else f'CAST(NULL AS {kind}) AS "{name}"'
-    for name, kind in COLUMNS.items()
+    for name, kind in (COLUMNS | SIZES).items()
 )
 GATHERED = f"SELECT {_GATHERED} FROM events"  # noqa: S608
 """The events as a saved trail, with what is compared of them."""
