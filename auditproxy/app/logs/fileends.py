@@ -17,7 +17,7 @@ from auditproxy.backends.logfiles.oldfiles import COMPRESSED, older_files
 from auditproxy.backends.logfiles.tails import first_line, last_line
 
 MAXIMUM_FILES = 64
-"""Rotated files that are looked at, the newest first."""
+"""Rotated files that are read for it, the newest first."""
 
 GONE = "the file that ended here was not there any more when its end was signed"
 
