@@ -174,3 +174,21 @@ def test_help_of_a_word() -> None:
     assert "auditproxy sessions list --help shows what belongs to list alone." in command_help(
         SESSIONS
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "usage"),
+    [
+        ("events", "list", "list LOG... [flags]"),
+        ("events", "tail", "tail LOG... [flags]"),
+        ("events", "show", "show AUDIT-ID LOG... [flags]"),
+        ("events", "query", "query SQL LOG... [flags]"),
+        ("policy", "explain", "explain FILE [flags]"),
+        ("policy", "diff", "diff FILE FILE LOG... [flags]"),
+    ],
+)
+def test_operands_of_words(name: str, word: str, usage: str) -> None:
+    """Each word shows what it takes, and nothing that another one takes."""
+    command = next(one for one in COMMANDS if one.name == name)
+    text = command_help(command, word=word)
+    assert f"Usage:\n  auditproxy {name} {usage}\n" in text

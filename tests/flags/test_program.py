@@ -123,3 +123,7 @@ def test_faults_name_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert "kubectl audit events list needs a log" in capsys.readouterr().err
     assert main([], program=PLUGIN) == 2
     assert "kubectl audit COMMAND" in capsys.readouterr().err
+    assert main(["repor", "x"], program=PLUGIN) == 2
+    assert 'unknown command "repor" for "kubectl audit"; did you mean report?' in (
+        capsys.readouterr().err
+    )

@@ -76,7 +76,9 @@ FLAGS = (
         STRING,
         "table",
         "table, wide, json (one object per request and line), yaml, csv, or name (audit IDs); of "
-        "query: table, json (one object per row and line) or csv.",
+        "query: table, json (one object per row and line) or csv. The column ALLOWED BY of wide is "
+        "filled in logs of kube-apiserver, and in a proxy's with "
+        "--audit-authorization-annotations=review.",
         shorthand="o",
     ),
     Flag(

@@ -184,5 +184,11 @@ POLICY = Command(
     EXAMPLES,
     words=WORDS,
     operand="FILE",
+    operands={
+        "lint": "FILE...",
+        "explain": "FILE",
+        "simulate": "FILE LOG...",
+        "diff": "FILE FILE LOG...",
+    },
 )
 """The subcommand, for the table of cli.py."""

@@ -36,6 +36,15 @@ _MANAGERS = {
     "kubectl-set": ("set a field of", "set a field of"),
 }
 """What kubectl's commands call themselves in fieldManager."""
+_SET = {
+    "image": (".image",),
+    "env": (".env[", ".env", ".envFrom["),
+    "resources": (".resources.",),
+    "serviceaccount": (".serviceAccountName", ".serviceAccount"),
+    "selector": ("spec.selector",),
+    "subject": ("subjects",),
+}
+"""By subcommand of ``kubectl set``: parts of the paths of fields that it sets."""
 _TOLD_ELSEWHERE = frozenset(("scale", "binding", "token", "eviction"))
 """Subresources whose bodies are not changes, or are in the words already."""
 _COLLECTIONS = frozenset(("list", "watch", "deletecollection"))
@@ -149,8 +158,22 @@ def _verb(facts: RequestFacts) -> tuple[str, str]:
         manager = facts.query.first("fieldManager") or ""
         known = _MANAGERS.get(manager)
         if known is not None and verb != "create":
-            return known
+            field = _field_set(facts) if manager == "kubectl-set" else ""
+            return (f"set {field} of", f"set {field} of") if field else known
     return _VERBS.get(verb, (verb, verb))
+
+
+def _field_set(facts: RequestFacts) -> str:
+    """Which field ``kubectl set`` has set, by the body of its patch; "" where that is not known."""
+    if facts.event.verb != "patch":
+        return ""
+    paths = [change.path for change in changes.submitted(facts.asked)]
+    found = [
+        name
+        for name, parts in _SET.items()
+        if any(part in path for part in parts for path in paths)
+    ]
+    return found[0] if len(found) == 1 else ""
 
 
 def _placed(facts: RequestFacts, thing: str) -> str:

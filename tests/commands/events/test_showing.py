@@ -115,3 +115,15 @@ def test_long_bodies(tmp_path: Path) -> None:
     path = write(tmp_path / "audit.log", [made])
     assert "and 601 more lines" in show(path, "long-0001")
     assert len(json.loads(show(path, "long-0001", output="json"))["requestObject"]["spec"]) == 1000
+
+
+def test_empty_annotation(tmp_path: Path) -> None:
+    """One without a value has nothing that could be explained."""
+    annotations = {"authorization.k8s.io/decision": "allow", "authorization.k8s.io/reason": ""}
+    path = write(
+        tmp_path / "a.log",
+        [event("get", "pods", "p", audit_id="empty-0001", annotations=annotations)],
+    )
+    text = show(path, "empty-0001")
+    assert "  authorization.k8s.io/reason: (empty)\n" in text
+    assert "decision: allow   (what the authorizer decided)\n" in text

@@ -13,6 +13,12 @@ from tests.fakes.trails import COMPLETE, PANIC, RECEIVED, STARTED, event, facts
 SCALE: dict[str, Any] = {"requestObject": {"spec": {"replicas": 5}}}
 
 
+def pod_template(spec: dict[str, Any]) -> dict[str, Any]:
+    """The body of a patch of a Deployment's pods, as kubectl set sends it."""
+    order = [{"name": "app"}]
+    return {"spec": {"template": {"spec": {"$setElementOrder/containers": order, **spec}}}}
+
+
 @pytest.mark.parametrize(
     ("made", "words"),
     [
@@ -36,6 +42,33 @@ SCALE: dict[str, Any] = {"requestObject": {"spec": {"replicas": 5}}}
         ),
         (event("patch", "secrets", "s", requestObject={"data": {"a": "hidden"}}), "patched secret/s -n shop"),
         (event("patch", "pods", "p", query="fieldManager=kubectl-edit"), "edited pod/p -n shop"),
+        (
+            event("patch", "deployments", "web", group="apps", query="fieldManager=kubectl-set"),
+            "set a field of deployment/web -n shop",
+        ),
+        (
+            event(
+                "patch", "deployments", "web", group="apps", query="fieldManager=kubectl-set",
+                requestObject=pod_template({"containers": [{"name": "app", "image": "shop:1.1"}]}),
+            ),
+            "set image of deployment/web -n shop (image=shop:1.1)",
+        ),
+        (
+            event(
+                "patch", "deployments", "web", group="apps", query="fieldManager=kubectl-set",
+                requestObject=pod_template(
+                    {"containers": [{"name": "app", "env": [{"name": "A", "value": "b"}]}]}
+                ),
+            ),
+            "set env of deployment/web -n shop (value=b)",
+        ),
+        (
+            event(
+                "patch", "deployments", "web", group="apps", query="fieldManager=kubectl-set",
+                requestObject=pod_template({"serviceAccountName": "x"}),
+            ),
+            "set serviceaccount of deployment/web -n shop (serviceAccountName=x)",
+        ),
         (event("patch", "deployments/scale", "web", group="apps", **SCALE), "scaled deployment/web -n shop to 5"),
         (event("get", "deployments/scale", "web", group="apps"), "read scale of deployment/web -n shop"),
         (event("patch", "pods/status", "p"), "patched status of pod/p -n shop"),
