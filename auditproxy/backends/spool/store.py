@@ -232,7 +232,7 @@ class SpoolStore:
     def front(self) -> bytes | None:
         """The next line, which stays; None without one or with some under way. Raises OSError."""
         before = self._cursor, self._damaged, self._told
-        # What is missing before it is told when it is given out.
+        # What is missing there is reported when it is given out.
         self._told = sys.maxsize
         try:
             item = None if self._under_way else self._next()
