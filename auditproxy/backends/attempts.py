@@ -136,7 +136,7 @@ class AttemptsBackend:
             except SendError as error:
                 if error.is_poison:
                     raise
-                self._losses.failing(error.reason)
+                self._losses.failing(error.reason, str(error))
                 await self._sleep(min(max(pause, error.retry_after or 0.0), LONGEST_PAUSE))
             else:
                 return

@@ -95,6 +95,7 @@ class Losses:
         self._untold: dict[tuple[str, str, str], int] = {}
         self._lock = threading.Lock()
         self._written = metrics.audit.written_by(backend)
+        self._failing_told = float("-inf")
         self.fault = ""
         self.failed = 0.0
 
@@ -104,10 +105,18 @@ class Losses:
         if self.fault:
             self.fault = ""
 
-    def failing(self, public: str) -> None:
-        """The backend takes nothing at the moment; no event is lost yet."""
-        self.failed = self._clock()
-        self.fault = public
+    def failing(self, public: str, text: str = "") -> None:
+        """The backend takes nothing at the moment; no event is lost yet.
+
+        ``text`` is why, said where events were taken before, and no sooner than INTERVAL again.
+        """
+        now = self.failed = self._clock()
+        is_new, self.fault = not self.fault, public
+        if text and is_new and now - self._failing_told >= INTERVAL:
+            self._failing_told = now
+            self._report(
+                f"audit plugin '{self.backend}': {text}; events wait in memory and are tried again"
+            )
 
     def lost(self, count: int, *, plugin: str, reason: str, text: str, public: str = "") -> None:
         """``count`` events are lost; ``reason`` is the metric's word, ``text`` says why.

@@ -104,7 +104,7 @@ class WebhookBackend:
                 with self._call(PLUGIN, count):
                     await self._client.post(body)
             except WebhookError as error:
-                self._losses.failing(error.reason)
+                self._losses.failing(error.reason, str(error))
                 await self._sleep(wait)
             else:
                 return

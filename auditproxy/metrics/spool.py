@@ -77,8 +77,7 @@ class SpoolMetrics:
         self.capacity = gauge("capacity_bytes", f"Size that files may have in {spool}.")
         self.age = gauge(
             f"oldest_{one}_age_seconds",
-            f"How long ago the oldest {one} {words.begins} that is being sent from {spool}; 0 "
-            "without one.",
+            f"How long ago the oldest {one} {words.begins} that waits in {spool}; 0 without one.",
         )
         self.resumed = counter(
             f"resumed_{many}", f"{words.what} that were there when the process started: {spool}."

@@ -121,4 +121,9 @@ def alert_counted(line: bytes) -> CountedLine:
 
 def alert_form(owner: str, labels: Callable[[], dict[str, str]]) -> SpoolForm:
     """The form of these lines; ``labels`` are those of all alerts now."""
-    return SpoolForm(owner, lambda gap, time: alert_gap_line(gap, time, labels()), alert_counted)
+    return SpoolForm(
+        owner,
+        lambda gap, time: alert_gap_line(gap, time, labels()),
+        alert_counted,
+        lambda line: alert_counted(line).time,
+    )

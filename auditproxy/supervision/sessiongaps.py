@@ -49,4 +49,6 @@ def session_counted(line: bytes) -> CountedLine:
 
 def session_form(owner: str) -> SpoolForm:
     """The form of these lines; ``owner`` is the flag that names their receiver."""
-    return SpoolForm(owner, session_gap_line, session_counted)
+    return SpoolForm(
+        owner, session_gap_line, session_counted, lambda line: session_counted(line).time
+    )

@@ -105,8 +105,10 @@ async def test_given_up() -> None:
     assert (given.sender.tried, given.dropped("unreachable"), given.written) == (5, 2, 0)
     assert given.told.losses.fault == "unreachable"
     assert given.told.lines == [
+        "audit plugin 'nats': nats://h:1: connection refused; events wait in memory and are tried "
+        "again",
         "lost 2 audit events (audit plugin 'nats'): nats://h:1: connection refused; "
-        "make its receiver take events; with --audit-nats-spool-dir they wait on the disk instead"
+        "make its receiver take events; with --audit-nats-spool-dir they wait on the disk instead",
     ]
 
 

@@ -83,3 +83,19 @@ def test_flags_that_lines_name() -> None:
         found = {name for line in told.lines for name in re.findall(r"--([a-z-]+)", line)}
         assert found
         assert found <= names
+
+
+def test_the_first_failed_attempt() -> None:
+    """It is said at once, and no sooner than a minute later again, whatever comes between."""
+    told = Told("webhook")
+    said = "audit plugin 'webhook': it is away; events wait in memory and are tried again"
+    for _ in range(3):
+        told.losses.failing("unreachable", "it is away")
+        told.losses.failing("unreachable", "it is away")
+        told.losses.delivered()
+    assert told.lines == [said]
+    told.losses.failing("unreachable")
+    told.losses.delivered()
+    told.now = 61.0
+    told.losses.failing("unreachable", "it is away")
+    assert told.lines == [said, said]

@@ -43,7 +43,7 @@ class Account(Losses):
         """Keep how many were taken."""
         self.written += count
 
-    def failing(self, public: str) -> None:
+    def failing(self, public: str, text: str = "") -> None:
         """Keep why an attempt failed."""
         self.failures.append(public)
 

@@ -52,7 +52,7 @@ class KeptLosses(Losses):
     def delivered(self, count: int = 1) -> None:
         """Nothing to keep."""
 
-    def failing(self, public: str) -> None:
+    def failing(self, public: str, text: str = "") -> None:
         """Nothing to keep: losses are told."""
 
 

@@ -10,6 +10,7 @@ In mode ``batch`` no request waits; in the others each waits until the disk has 
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -129,13 +130,16 @@ class SpoolBackend:
         )
         self._draining: asyncio.Task[None] | None = None
         self.since = 0
-        """Nanoseconds since the epoch when the first event came that waits, 0 without one."""
+        """Nanoseconds since the epoch when the first line was made that waits, 0 without one."""
 
     def open(self) -> int:
         """Take the folder; returns how many events it has from before. Raises OSError."""
         self.store.open()
-        if self.store.waiting:
-            self.since = self._clocks.nanoseconds()
+        front = None
+        with contextlib.suppress(OSError):
+            # What cannot be read is said when it is to be sent.
+            front = self.store.front()
+        self._front(front)
         for note in self.store.notes:
             self._say(note)
         return self.store.waiting
@@ -169,10 +173,23 @@ class SpoolBackend:
         self.since = self.since or self._clocks.nanoseconds()
         self.drain.arrived()
 
-    def _freed(self) -> None:
-        # What waits now came while the last batch was made and sent.
-        self.since = self._clocks.nanoseconds() if self.store.waiting else 0
+    def _freed(self, front: bytes | None) -> None:
+        self._front(front)
         self.intake.room()
+
+    def _front(self, line: bytes | None) -> None:
+        """This line is the next one: its age is that of what waits, whichever process stored it."""
+        now = self._clocks.nanoseconds() if self.store.waiting else 0
+        self.since = (self._form.made_at(line) or now) if line is not None else now
+
+    @property
+    def oldest(self) -> int:
+        """When the oldest line was made that waits or is under way, in nanoseconds since the epoch.
+
+        0 without one, and where one that is under way does not say it.
+        """
+        line = self.drain.oldest
+        return self.since if line is None else self._form.made_at(line)
 
     def _say(self, text: str) -> None:
         self._report(f"{self._form.owner}, spool: {text}")

@@ -7,6 +7,7 @@ batch --acknowledged--> freed
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,7 +15,8 @@ from typing import TypeVar
 from auditproxy.backends.losses import LossCount
 from auditproxy.backends.sending import Sender, SendError
 from auditproxy.backends.spool.deadletters import DeadLetters, DeadLettersFullError
-from auditproxy.backends.spool.store import Item, SpoolStore
+from auditproxy.backends.spool.position import Item
+from auditproxy.backends.spool.store import SpoolStore
 from auditproxy.backends.throttle import TokenBucket
 from auditproxy.clients.retry import endless_pauses
 from auditproxy.sockets.thread import OrderedThread
@@ -44,7 +46,7 @@ class Batching:
 
 
 class Drain:
-    """Empties a store; all its work on files is done on the thread.
+    """Empties a store; all its work on files is done on the thread. ``freed`` gets the next line.
 
     ``fault`` is why the receiver does not take events, "" while it does; ``oldest`` the line of the
     oldest event that is under way, None without one. ``is_pausing`` is true between two attempts.
@@ -59,7 +61,7 @@ class Drain:
         batching: Batching,
         *,
         losses: LossCount,
-        freed: Callable[[], None],
+        freed: Callable[[bytes | None], None],
         set_aside: Callable[[], None],
         report: Callable[[str], None],
         clock: Callable[[], float],
@@ -80,6 +82,7 @@ class Drain:
         self._random = random
         self._arrival = asyncio.Event()
         self._is_ending = False
+        self._is_first = True
         self.is_pausing = False
         self.oldest: bytes | None = None
         self.fault = ""
@@ -134,7 +137,9 @@ class Drain:
             if not store.has_unread:
                 await self._arrival.wait()
         loop = asyncio.get_running_loop()
-        expires = loop.time() + batching.max_wait
+        # The first batch of a process does not: a receiver that is away is known at once.
+        expires = loop.time() + (0.0 if self._is_first else batching.max_wait)
+        self._is_first = False
         while self._fills_up() and loop.time() < expires:
             self._arrival.clear()
             try:
@@ -226,7 +231,11 @@ class Drain:
             await self._on_thread(lambda: self._store.acknowledge(len(items)))
         except OSError as error:
             self._report(f"the spool cannot be freed: {error.strerror}")
-        self._freed()
+        front = None
+        with contextlib.suppress(OSError):
+            # What cannot be read is said when it is to be sent.
+            front = await self._on_thread(self._store.front)
+        self._freed(front)
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         """What a piece of work returns, or raises."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from auditproxy.audit.gaps import Gap
 from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.spool.form import CountedLine, event_counted
-from auditproxy.backends.spool.position import Position
+from auditproxy.backends.spool.position import Item, Position
 from auditproxy.backends.spool.records import (
     EVENT,
     GAP,
@@ -24,7 +24,7 @@ from auditproxy.backends.spool.records import (
     record,
 )
 from auditproxy.backends.spool.segments import SpoolSegment, replace
-from auditproxy.backends.spool.store import Item, SpoolStore
+from auditproxy.backends.spool.store import SpoolStore
 
 MOST_GAPS = 100
 """Events for gaps that one place may have; what others say is added up in one."""

@@ -9,6 +9,10 @@ import msgspec
 
 from auditproxy.audit.encode import json_line
 from auditproxy.audit.gaps import Gap, gap_event
+from auditproxy.serializer.errors import SerializationError
+from auditproxy.serializer.times import parse_time
+
+_TIME = b'"stageTimestamp":"'
 
 
 class CountedLine(msgspec.Struct):
@@ -24,12 +28,20 @@ class SpoolForm:
     """The form of lines; ``owner`` is whose spool it is, for operators.
 
     ``gap_line`` makes the line of a gap at a MicroTime, without its end; ``counted`` returns what a
-    gap counts of one.
+    gap counts of one, and ``time`` when one was made, "" if it does not say.
     """
 
     owner: str
     gap_line: Callable[[Gap, str], bytes]
     counted: Callable[[bytes], CountedLine]
+    time: Callable[[bytes], str]
+
+    def made_at(self, line: bytes) -> int:
+        """When a line was made, in nanoseconds since the epoch; 0 if it does not say."""
+        try:
+            return parse_time(self.time(line))
+        except (SerializationError, ValueError):
+            return 0
 
 
 def event_gap_line(gap: Gap, time: str) -> bytes:
@@ -42,6 +54,12 @@ def event_counted(line: bytes) -> CountedLine:
     return msgspec.json.decode(line, type=CountedLine)
 
 
+def event_time(line: bytes) -> str:
+    """The stageTimestamp of an event, without reading its bodies: they come before it."""
+    start = line.rfind(_TIME) + len(_TIME)
+    return line[start : line.find(b'"', start)].decode("ascii", "replace")
+
+
 def event_form(plugin: str) -> SpoolForm:
     """That of audit events, for a plugin."""
-    return SpoolForm(f"audit plugin '{plugin}'", event_gap_line, event_counted)
+    return SpoolForm(f"audit plugin '{plugin}'", event_gap_line, event_counted, event_time)

@@ -11,8 +11,6 @@ from auditproxy.backends.spool.entries import LineEntry
 from auditproxy.backends.spool.form import SpoolForm
 from auditproxy.backends.spool.state import shown_size
 from auditproxy.metrics.spool import SpoolSeries
-from auditproxy.serializer.errors import SerializationError
-from auditproxy.serializer.times import parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,6 @@ class LineSpool:
         self._clocks = clocks or SpoolClocks()
         self._title = title
         self._series = series
-        self._form = form
         self._losses = LineLosses(counts, report)
         self._spool = SpoolBackend(
             sender,
@@ -143,11 +140,7 @@ class LineSpool:
 
     def age(self) -> float:
         """Seconds since the oldest line that waits was made, 0 without one."""
-        line = self._spool.drain.oldest
-        try:
-            made = parse_time(self._form.counted(line).time) if line else self._spool.since
-        except (SerializationError, ValueError):
-            made = 0
+        made = self._spool.oldest
         return max(0.0, (self._clocks.nanoseconds() - made) / SECOND) if made else 0.0
 
     async def shutdown(self, seconds: float) -> None:

@@ -31,6 +31,15 @@ class Position:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is to be sent: a line, whether it stands for missing events, and where it ends."""
+
+    line: bytes
+    is_gap: bool
+    end: Position
+
+
 def read_position(path: Path) -> Position | None:
     """The position in a file; None where there is none that is whole. Raises OSError."""
     try:

@@ -12,10 +12,6 @@ from auditproxy.apis.units import MEBIBYTE, SECOND
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.sinkstate import PATIENCE
 from auditproxy.backends.spool.backend import SpoolBackend
-from auditproxy.serializer.errors import SerializationError
-from auditproxy.serializer.times import parse_time
-
-_TIME = b'"stageTimestamp":"'
 
 
 def shown_size(spool: SpoolBackend) -> str:
@@ -64,21 +60,9 @@ class SpoolState:
         return self._spool.stalled
 
     def age(self) -> float:
-        """Seconds since the oldest event in the spool, 0 without one.
-
-        While a batch waits to be made, since the first event that is to be in it.
-        """
-        line = self._spool.drain.oldest
-        if line is None:
-            since = self._spool.since
-            return max(0.0, (self._nanoseconds() - since) / SECOND) if since else 0.0
-        # Bodies, which may have such a member too, come before.
-        start = line.rfind(_TIME) + len(_TIME)
-        try:
-            time = parse_time(line[start : line.find(b'"', start)].decode())
-            return max(0.0, (self._nanoseconds() - time) / SECOND)
-        except (SerializationError, UnicodeDecodeError):
-            return 0.0
+        """Seconds since the oldest event in the spool, 0 without one."""
+        made = self._spool.oldest
+        return max(0.0, (self._nanoseconds() - made) / SECOND) if made else 0.0
 
     def _fault(self) -> str:
         intake = self._spool.intake

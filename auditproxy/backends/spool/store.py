@@ -9,15 +9,15 @@ One thread uses it. ``waiting``, ``size`` and ``unread`` may be read by any.
 
 import contextlib
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from auditproxy.audit.gaps import Gap
 from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.spool.opening import POSITION, SYNCED, look, take
-from auditproxy.backends.spool.position import Position, PositionFile, SyncedMark
+from auditproxy.backends.spool.position import Item, Position, PositionFile, SyncedMark
 from auditproxy.backends.spool.records import (
     EVENT,
     GAP,
@@ -37,15 +37,6 @@ LONGEST_SEGMENT = 16 * 1024 * 1024
 """Bytes of a segment from which on the next one is begun; a smaller spool has smaller ones."""
 SEGMENTS = 8
 """Segments that a full spool has at least: what is freed or dropped at once is one of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What is to be sent: a line, whether it stands for missing events, and where it ends."""
-
-    line: bytes
-    is_gap: bool
-    end: Position
 
 
 class SpoolStore:
@@ -249,6 +240,17 @@ class SpoolStore:
             batch.append(item)
         self._under_way.extend(batch)
         return batch
+
+    def front(self) -> bytes | None:
+        """The next line, which stays; None without one or with some under way. Raises OSError."""
+        before = self._cursor, self._damaged, self._told
+        # What is missing there is reported when it is given out.
+        self._told = sys.maxsize
+        try:
+            item = None if self._under_way else self._next()
+        finally:
+            self._cursor, self._damaged, self._told = before
+        return item.line if item else None
 
     def _next(self) -> Item | None:
         """What is at the cursor, which moves on; None at the end."""

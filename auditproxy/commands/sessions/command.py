@@ -28,25 +28,26 @@ _OF_PLAY = ("speed", "idle-time-limit", "search", "input")
 FLAGS = (
     Flag(
         "user",
-        STRING,
-        "",
-        "list, show, play, commands: only sessions of this user, impersonated ones included. An "
-        "asterisk stands for anything.",
+        LIST,
+        (),
+        "list, show, play, commands: only sessions of these users, or as them: alice, "
+        "*@example.com, shop/web for a service account. As in auditproxy events, several values "
+        "mean any of them, an asterisk stands for anything, and !alice means all but alice.",
     ),
     Flag(
         "namespace",
-        STRING,
-        "",
-        "Only sessions in this namespace. An asterisk stands for anything.",
+        LIST,
+        (),
+        "Only sessions in these namespaces, in the same form.",
         shorthand="n",
     ),
-    Flag("pod", STRING, "", "Only sessions in this pod. An asterisk stands for anything."),
+    Flag("pod", LIST, (), "Only sessions in these pods, in the same form."),
     Flag(
         "since",
         STRING,
         "",
-        "Only sessions that began at this time or later: a duration before now such as 24h, "
-        "7d or 2w, a date, or a date and time such as 2026-11-28T13:00. UTC without a zone.",
+        "Only sessions that began at this time or later: a duration before now such as 2h or 7d, "
+        "yesterday, 14:02, a date, or a date and time. UTC without a zone.",
     ),
     Flag(
         "until",
@@ -179,9 +180,9 @@ def run_sessions(parsed: Parsed) -> int:
     if faults:
         raise SessionsError(*faults)
     filters = Filters(
-        user=settings["user"],
-        namespace=settings["namespace"],
-        pod=settings["pod"],
+        user=tuple(settings["user"]),
+        namespace=tuple(settings["namespace"]),
+        pod=tuple(settings["pod"]),
         since=limits["since"],
         until=limits["until"],
         session=session,

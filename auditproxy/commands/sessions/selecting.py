@@ -4,19 +4,23 @@ Names are read first: those of ours say when, where and whose, so that most file
 are never opened. One summary is held at a time.
 """
 
-import fnmatch
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TextIO
 
+from auditproxy.apis.audit import ObjectReference
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.units import SECOND
+from auditproxy.apis.user import UserInfo
 from auditproxy.app.standardstreams import counted
+from auditproxy.reading.meaning.conditions import admits_all, conditions_of
+from auditproxy.reading.meaning.events import TrailEvent
+from auditproxy.reading.meaning.moments import moment
 from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.encryption import Decrypt
 from auditproxy.recordings.names import NOTHING, RecordingName, part_of, take_apart
@@ -26,35 +30,49 @@ from auditproxy.recordings.reading import (
     UnreadableRecording,
     summary_of,
 )
-from auditproxy.serializer.duration import parse_duration
-from auditproxy.serializer.errors import GoDurationError, SerializationError
+from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.times import parse_time, rfc3339
 from auditproxy.sessions.castreader import LATEST_START, CastHeader
 from auditproxy.sessions.playback import visible
 
 SHORTEST_BEGINNING = 6
 """Characters of an ID that are enough to mean the whole one."""
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII
-)
-_DAYS = re.compile(r"(?:(\d{1,5})w)?(?:(\d{1,5})d)?(.*)", re.DOTALL | re.ASCII)
-_DAY = 86_400 * SECOND
-_EARLIEST, _LATEST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND
-"""The years 1 to 9999."""
 _PROGRESS_STEP = 500  # Files between two lines of progress.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What a recording must match; "" and None match everything. Times are nanoseconds."""
+    """What a recording must match; (), "" and None match everything. Times are nanoseconds.
 
-    user: str = ""
-    namespace: str = ""
-    pod: str = ""
+    Values are those of ``auditproxy events``: any of them, an asterisk, and !alice for all others.
+    """
+
+    user: tuple[str, ...] = ()
+    namespace: tuple[str, ...] = ()
+    pod: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
     session: str = ""
     """A session's ID, an audit ID, the beginning of either, or the name of a file."""
+
+    def admits(self, namespace: str, pod: str, user: str, acting: str = "") -> bool:
+        """Whether a session matches that had a user, who perhaps was acting as another one."""
+        return admits_all(
+            conditions_of({"user": self.user, "namespace": self.namespace, "name": self.pod}),
+            TrailEvent(
+                user=UserInfo(username=user),
+                impersonated_user=UserInfo(username=acting) if acting else None,
+                object_ref=ObjectReference(namespace=namespace, name=pod),
+            ),
+        )
+
+    def admits_parts(self, name: RecordingName) -> bool:
+        """Whether the parts of a file's name are none that is excluded."""
+        excluded = Filters(
+            namespace=tuple(each for each in self.namespace if each.startswith("!")),
+            pod=tuple(each for each in self.pod if each.startswith("!")),
+        )
+        return excluded.admits(name.namespace, name.pod, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +83,12 @@ class Locked:
     name: RecordingName
 
 
-def instant(flag: str, text: str, now: int) -> int | None:
-    """A time in nanoseconds: a duration before ``now``, a date, or a date and time; None for "".
-
-    A duration has the units of Go, ``d`` and ``w``. A date alone is its beginning, and for the flag
-    "until" its end. A time without a zone is UTC. Raises Unusable.
-    """
-    if not text:
-        return None
+def instant(flag: str, text: str, now: int, zone: tzinfo = UTC) -> int | None:
+    """A time in nanoseconds, as ``auditproxy events`` reads it; None for "". Raises Unusable."""
     try:
-        moment: int | None = now - _duration(text)
-    except GoDurationError:
-        moment = _date(flag, text)
-    if moment is None or not _EARLIEST <= moment < _LATEST:
-        raise Unusable(
-            f"--{flag} {go_quote(text)} is not a time; give one such as 24h, 7d, 2w, "
-            "2026-11-28, 2026-11-28T13:00 in UTC, or 2026-11-28T13:00:00+01:00"
-        )
-    return moment
-
-
-def _date(flag: str, text: str) -> int | None:
-    """The time of a date; None where it is not valid."""
-    parts = _TIME.fullmatch(text)
-    try:
-        if parts is None:
-            raise SerializationError
-        date, clock, seconds, zone = parts.groups()
-        moment = parse_time(f"{date}T{clock or '00:00'}{seconds or ':00'}{zone or 'Z'}")
-        return moment + _DAY if flag == "until" and clock is None else moment
-    except SerializationError:
-        return None
-
-
-def _duration(text: str) -> int:
-    """Nanoseconds; raises GoDurationError."""
-    found = _DAYS.fullmatch(text)
-    if found is None or not (found[1] or found[2]):
-        return parse_duration(text)
-    days = 7 * int(found[1] or 0) + int(found[2] or 0)
-    return days * _DAY + (parse_duration(found[3]) if found[3] else 0)
+        return moment(text, now, zone, is_end=flag == "until") if text else None
+    except ValueError as error:
+        raise Unusable(f"--{flag} {go_quote(text)} {error}") from None
 
 
 class ChosenRecordings:
@@ -164,7 +148,7 @@ class ChosenRecordings:
         """The line that says that there was none."""
         wanted = self._filters
         given = [
-            f"--{flag}={go_quote(value)}"
+            f"--{flag}={go_quote(','.join(value))}"
             for flag, value in (
                 ("user", wanted.user),
                 ("namespace", wanted.namespace),
@@ -173,9 +157,9 @@ class ChosenRecordings:
             if value
         ]
         given += [
-            f"--{flag}={rfc3339(moment)}"
-            for flag, moment in (("since", wanted.since), ("until", wanted.until))
-            if moment is not None
+            f"--{flag}={rfc3339(time)}"
+            for flag, time in (("since", wanted.since), ("until", wanted.until))
+            if time is not None
         ]
         if wanted.session:
             given.insert(0, go_quote(wanted.session))
@@ -246,10 +230,8 @@ class ChosenRecordings:
 
     def _matches(self, file: str, header: CastHeader) -> bool:
         wanted, session = self._filters, header.auditproxy
-        if not _is(wanted.namespace, session.namespace) or not _is(wanted.pod, session.pod):
-            return False
-        if not _is(wanted.user, session.user) and not (
-            session.impersonated_user and _is(wanted.user, session.impersonated_user)
+        if not wanted.admits(
+            session.namespace, session.pod, session.user, session.impersonated_user
         ):
             return False
         ids = (session.session_id, session.audit_id)
@@ -264,9 +246,9 @@ def name_matches(file: str, name: RecordingName, wanted: Filters) -> bool:
         return True
     if not _is_between(_nanoseconds(name.started), wanted):
         return False
-    if not _may_be(wanted.namespace, name.namespace, "namespace"):
+    if not _may_be_one(wanted.namespace, name.namespace, "namespace"):
         return False
-    if not _may_be(wanted.pod, name.pod, "pod"):
+    if not _may_be_one(wanted.pod, name.pod, "pod"):
         return False
     return (
         wanted.session == file
@@ -277,21 +259,21 @@ def name_matches(file: str, name: RecordingName, wanted: Filters) -> bool:
 
 def is_named(file: str, name: RecordingName, wanted: Filters) -> bool:
     """Whether a name alone says that a file is meant; NOTHING in it is never what is wanted."""
-    if not name_matches(file, name, wanted):
+    if not name_matches(file, name, wanted) or not wanted.admits_parts(name):
         return False
     session = wanted.session in ("", file) or any(
         part not in ("", NOTHING) and _may_begin(wanted.session, part, of)
         for part, of in ((name.session_id, "session_id"), (name.audit_id, "audit_id"))
     )
     places = ((wanted.namespace, name.namespace), (wanted.pod, name.pod))
-    return session and not any(value and part == NOTHING for value, part in places)
+    return session and not any(_values(value) and part == NOTHING for value, part in places)
 
 
 def started_at(header: CastHeader) -> int:
     """When a session began, in nanoseconds since the epoch."""
-    moment = _nanoseconds(header.auditproxy.started)
-    if moment is not None and 0 <= moment <= LATEST_START * SECOND:
-        return moment
+    started = _nanoseconds(header.auditproxy.started)
+    if started is not None and 0 <= started <= LATEST_START * SECOND:
+        return started
     return int(header.timestamp * SECOND)
 
 
@@ -307,19 +289,25 @@ def _nanoseconds(text: str) -> int | None:
         return None
 
 
-def _is_between(moment: int | None, wanted: Filters) -> bool:
-    if moment is None:
+def _is_between(time: int | None, wanted: Filters) -> bool:
+    if time is None:
         return True
-    if wanted.since is not None and moment < wanted.since:
+    if wanted.since is not None and time < wanted.since:
         return False
-    return wanted.until is None or moment < wanted.until
+    return wanted.until is None or time < wanted.until
 
 
-def _is(wanted: str, value: str) -> bool:
-    """Whether a value is the wanted one, in which ``*`` stands for anything."""
-    if not wanted or wanted == value:
-        return True
-    return "*" in wanted and fnmatch.fnmatchcase(value, wanted)
+def _may_be_one(wanted: tuple[str, ...], part: str, of: str) -> bool:
+    """Whether values may admit what this part of a name is made of. A value that is excluded may
+    have become the same part as another, so that the content decides.
+    """
+    values = _values(wanted)
+    return not values or any(_may_be(each, part, of) for each in values)
+
+
+def _values(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that are not excluded."""
+    return tuple(each for each in wanted if each and not each.startswith("!"))
 
 
 def _may_be(wanted: str, part: str, of: str) -> bool:

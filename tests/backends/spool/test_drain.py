@@ -94,14 +94,32 @@ async def test_batches_fill_up(tmp_path: Path) -> None:
     sender = FakeSender()
     batching = Batching(max_size=3, max_wait=1000.0)
     spool = Spool(tmp_path, sender, mode="batch", batching=batching)
+    await spool.put("first")
+    await until(lambda: sender.got == ["first"], "the first of a process waits for nothing")
     await spool.put("a", "b")
     await until(lambda: not spool.backend.waiting, "they are stored")
-    assert sender.attempts == 0
-    await spool.put("c", "d")
-    await until(lambda: sender.got == ["a", "b", "c"], "a full batch goes out")
     assert sender.attempts == 1
+    await spool.put("c", "d")
+    await until(lambda: len(sender.batches) == 2, "a full batch goes out")
+    assert sender.batches[1] == ["a", "b", "c"]
     await spool.backend.shutdown(5.0)
-    assert sender.got == ["a", "b", "c", "d"]
+    assert sender.got == ["first", "a", "b", "c", "d"]
+
+
+async def test_an_outage_is_known_at_once(tmp_path: Path) -> None:
+    """The first call is made without a wait, of this process or of what another has left, and its
+    failure is said then, once."""
+    for stored in (("a",), ()):
+        sender = FakeSender()
+        sender.is_away = True
+        batching = Batching(max_size=400, max_wait=1000.0)
+        spool = Spool(tmp_path, sender, mode="batch", batching=batching)
+        spool.backend.start()
+        await spool.put(*stored)
+        await until(lambda spool=spool: len(spool.slept) > 3, "it is tried again and again")  # type: ignore[misc]
+        assert spool.backend.drain.fault == "unreachable"
+        await spool.backend.shutdown(5.0)
+        assert ["it is away" in line for line in spool.lines] == [True, False]
 
 
 async def test_throttled(tmp_path: Path) -> None:

@@ -46,9 +46,12 @@ async def test_a_batch_that_waits_to_fill_up(tmp_path: Path) -> None:
     spool = Spool(tmp_path, sender, batching=Batching(max_size=10, max_wait=60.0))
     state = SpoolState(spool.backend, spool.losses, lambda: spool.backend.since + 5 * 10**9)
     assert state.age() == 0.0
+    await spool.put("first")
+    await until(lambda: not spool.backend.store.waiting, "the first waits for nothing")
+    await until(lambda: not spool.backend.since, "nothing waits")
     await spool.put("a")
     await until(lambda: spool.backend.store.waiting == 1, "it is stored")
-    assert (state.age(), sender.got) == (5.0, [])
+    assert (state.age(), sender.got) == (5.0, ["first"])
     assert state.describe()[0].endswith("1 wait in the spool (1 KiB), for 5 s")
     await spool.backend.shutdown(5.0)
     assert state.age() == 0.0
@@ -86,8 +89,30 @@ async def test_no_time(tmp_path: Path) -> None:
     for line, age in (
         (b"{}", 0.0),
         (b'"stageTimestamp":"x"', 0.0),
+        (b'"stageTimestamp":"\xff"', 0.0),
         (b'"stageTimestamp":"2020-01-01T00:00:00Z" "stageTimestamp":"2026-11-23T13:06:31Z"', 90.8),
     ):
         spool.backend.drain.oldest = line
         assert round(state.age(), 1) == age
     await spool.backend.shutdown(5.0)
+
+
+async def test_the_age_outlives_the_process(tmp_path: Path) -> None:
+    """It is that of the events, also before the first is sent, and of those behind a batch."""
+    sender = FakeSender()
+    sender.is_away = True
+    spool = Spool(tmp_path, sender)
+    await spool.put(*"abc")
+    await until(lambda: spool.slept, "it is away")
+    await spool.backend.shutdown(0.0)
+    again = Spool(tmp_path, FakeSender(), batching=Batching(max_size=2, max_wait=1000.0))
+    state = state_of(again)
+    assert again.backend.drain.oldest is None
+    assert state.age() == 90.0
+    assert state.describe()[0].endswith("3 wait in the spool (1 KiB), for 90 s")
+    again.backend.start()
+    await until(lambda: again.backend.store.waiting == 1, "a batch of two is taken")
+    await until(lambda: again.backend.drain.oldest is None, "the third waits for more")
+    assert state.age() == 90.0
+    await again.backend.shutdown(5.0)
+    assert state.age() == 0.0

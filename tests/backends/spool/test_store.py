@@ -9,7 +9,7 @@ import pytest
 from auditproxy.backends.spool.opening import SpoolFileError
 from auditproxy.backends.spool.records import Header, header
 from tests.fakes.durable import EIO, FaultyDisk
-from tests.fakes.spool import Kept, line
+from tests.fakes.spool import Kept, ids, line
 
 
 def names(folder: Path) -> list[str]:
@@ -308,3 +308,23 @@ def test_a_short_write(tmp_path: Path) -> None:
     assert again.take() == ["a", "b"]
     assert (again.lost, again.store.notes) == ([], [])
     again.store.close()
+
+
+def test_the_front(tmp_path: Path) -> None:
+    """It is read without a change, also where something is missing before it, which is told once."""
+    kept = Kept(tmp_path, maximum_bytes=4096)
+    assert kept.store.front() is None
+    for each in "abcdef":
+        kept.put(each)
+    assert ids([kept.store.front() or b""]) == ["a"]
+    assert kept.take(1) == ["a"]
+    assert kept.store.front() is None
+    kept.store.acknowledge(1)
+    assert ids([kept.store.front() or b""]) == ["b"]
+    assert kept.take() == [*"bcdef"]
+    kept.store.close()
+    sorted(tmp_path.glob("*.spool"))[0].write_bytes(b"")
+    again = Kept(tmp_path, maximum_bytes=4096)
+    front = again.store.front()
+    assert again.lost == []
+    assert ids([front or b""]) == again.take(1)

@@ -40,13 +40,13 @@ def test_times(text: str, moment: int | None) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "yesterday",
+        "tomorrow",
         "2023-13-01",
         "T",
         "12",
         "2023-11-14T22",
         "2023-11-14Z",
-        "13:00",
+        "25:00",
         "7d1",
         "d",
         "d7",
@@ -73,10 +73,16 @@ def test_a_date_alone_is_a_whole_day() -> None:
     assert instant("until", "2023-11-14T00:00", NOW) == 1_699_920_000 * SECOND
 
 
+def filters_of(session: str = "", **filters: str) -> Filters:
+    """Filters of values with commas between them, as flags have them."""
+    values = {key: tuple(text.split(",")) for key, text in filters.items()}
+    return Filters(session=session, **values)  # type: ignore[arg-type]
+
+
 def names(folder: Path, **filters: str) -> list[str]:
     """Session IDs that are found."""
     lines: list[str] = []
-    selection = ChosenRecordings(folder, Filters(**filters), None, report=lines.append)  # type: ignore[arg-type]
+    selection = ChosenRecordings(folder, filters_of(**filters), None, report=lines.append)
     found = [
         one.name.session_id if isinstance(one, Locked) else one.header.auditproxy.session_id
         for one in selection
@@ -95,6 +101,8 @@ def test_names_that_are_cut(tmp_path: Path) -> None:
     assert names(tmp_path, pod="p" * 99) == []
     assert names(tmp_path, pod="p*") == found
     assert names(tmp_path, namespace="n" * 63) == found
+    assert names(tmp_path, pod="!box," + "p" * 100) == names(tmp_path, namespace="!n") == found
+    assert names(tmp_path, pod="!" + "p" * 100) == names(tmp_path, namespace="!n*") == []
     assert names(tmp_path, session="../a/b") == found
     assert names(tmp_path, session="a/b") == []
     assert names(tmp_path, session=Path(recording.path).name) == found
@@ -155,7 +163,7 @@ def test_what_a_name_does_say(tmp_path: Path) -> None:
     (tmp_path / broken).write_bytes(b"broken")
 
     def found(**filters: str) -> list[str]:
-        chosen = Filters(**filters)  # type: ignore[arg-type]
+        chosen = filters_of(**filters)
         selection = ChosenRecordings(tmp_path, chosen, None, report=lines.append)
         return [each.path.name for each in selection]
 
@@ -164,6 +172,8 @@ def test_what_a_name_does_say(tmp_path: Path) -> None:
     assert lines == []
     (odd,) = found(session="...")
     assert odd.endswith("_5e5510f1d.cast")
+    assert broken not in found(pod="!-")
+    assert lines == []
     assert found(namespace="team-a") == found(namespace="team-*") == found(pod="box") == []
     assert lines == []
     assert found(session="0bad0001") == []

@@ -71,6 +71,7 @@ _FILTERS = st.dictionaries(
 ).filter(lambda chosen: "code" not in chosen and "kind" not in chosen)  # fmt: skip
 
 
+@pytest.mark.timeout(300)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_FILTERS, st.sampled_from([(), ("4xx",), ("!403",)]), st.integers(1, 8))
 def test_searches(
