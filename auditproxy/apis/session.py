@@ -262,7 +262,8 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     bytes_in: int = 0
     bytes_out: int = 0
     missing_bytes: int = 0
-    """SessionEnded: bytes that passed and are in no recording, for lack of time."""
+    """SessionEnded: bytes that passed and are not in the recording; without one, that were not
+    accounted for."""
     missing_connections: int = 0
     """SessionEnded: connections of a port-forward that are in no line, for lack of time."""
     duration_seconds: float | None = None

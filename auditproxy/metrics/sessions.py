@@ -53,6 +53,11 @@ class SessionMetrics:
             "Bytes of sessions that were passed on and not recorded for lack of time.",
             registry=registry,
         )
+        self._missing = Counter(
+            "auditproxy_session_recording_missing_bytes",
+            "Bytes of ended sessions that were passed on and are not in their recordings.",
+            registry=registry,
+        )
         self._log_lines = Counter(
             "auditproxy_session_log_lines",
             "Lines of the session log, by destination and outcome: written or dropped.",
@@ -124,8 +129,12 @@ class SessionMetrics:
         self._refused.labels(reason).inc()
 
     def gap(self, size: int) -> None:
-        """Count bytes that were not recorded."""
+        """Count bytes that were not recorded for lack of time."""
         self._gap.inc(size)
+
+    def missing(self, size: int) -> None:
+        """Count bytes that a finished recording lacks, for whatever reason; any thread."""
+        self._missing.inc(size)
 
     def line(self, destination: str, outcome: str, count: int = 1) -> None:
         """Count lines of the session log; any thread."""

@@ -24,9 +24,11 @@ from auditproxy.apis.session import (
 from auditproxy.recordings.appending import AppendedFile, reason_of, refuse_taken
 from auditproxy.recordings.bounds import TOO_LARGE, NotesShare, in_words
 from auditproxy.recordings.forms import RecordingForm
+from auditproxy.recordings.heldlines import HeldLines
 from auditproxy.recordings.names import PART
+from auditproxy.recordings.recordedbytes import RecordedBytes
 from auditproxy.recordings.settling import Settling
-from auditproxy.recordings.usage import RecordingUsage
+from auditproxy.recordings.usage import NEARLY_FULL, RecordingUsage
 from auditproxy.sessions.asciicast import CastWriter
 from auditproxy.sessions.castnotes import (
     CommandNote,
@@ -79,13 +81,11 @@ class Recording:
         self._on_stopped = on_stopped
         self._on_finished = on_finished
         self._settling = settling
-        self._header = b""
-        self._has_header = False
-        self._buffer = bytearray()
         self._state: RecordingState = "Complete"
         self._reason = ""
-        self._bytes = StreamBytes()
-        self._missing = 0
+        self._bytes = RecordedBytes(writer.keeps, self._copying.channel)
+        self._held = HeldLines(self._bytes)
+        self._passed: StreamBytes | None = None
         self._notes = NotesShare(maximum)
         self._reference: RecordingReference | None = None
 
@@ -104,25 +104,29 @@ class Recording:
         """Why nothing is recorded any more; "" while it is."""
         return self._reason
 
+    @property
+    def missing(self) -> int:
+        """Bytes that passed and are not in the file, whatever the reason; final once finished."""
+        return self._bytes.missing(self._passed)
+
     def take(self, moment: int, events: Sequence[StreamEvent]) -> None:
         """What happened at ``moment``."""
         if self._reference is not None:
             return
         self._moment = moment
         for event in events:
-            self._bytes.take(event)
+            self._bytes.take(event, is_stopped=bool(self._reason))
             if isinstance(event, Unreadable):
                 self._is_incomplete()
         if self._reason:
             return
         if self._copying.copy is not None:
-            events, notes = self._copying.take(events)
+            taken, (events, notes) = events, self._copying.take(events)
+            self._bytes.copy(taken, events)
             for note in notes:
                 self._note(note)
-        written = self._writer.take(moment, events)
-        for lines in written if self._has_header else self._after_header(written):
-            self._add(lines, RESERVE)
-        if len(self._buffer) >= BUFFER:
+        self._add_all(self._writer.take(moment, events))
+        if len(self._held) >= BUFFER:
             self._write()
 
     def command(
@@ -151,7 +155,7 @@ class Recording:
         if self._reference is not None:
             return
         self._moment = moment
-        self._missing += size
+        self._bytes.gap(size)
         self._is_incomplete()
         self._copying.lost()
         self._note(GapNote(bytes=size))
@@ -163,7 +167,7 @@ class Recording:
         """
         if self._state == "Failed" or self._reference is not None:
             return
-        self._after_header(self._writer.header())
+        self._add_all(self._writer.header())
         self._write()
         try:
             self._file.check()
@@ -183,47 +187,52 @@ class Recording:
         *,
         reason: str = "",
         input_sha256: str = "",
+        passed: StreamBytes | None = None,
         synced: bool = True,
         unsettled: Callable[[str], None] = lambda reason: None,
     ) -> RecordingReference:
         """Write the end, give the file its name, and say what it is worth; again, say it again.
 
         ``reason`` is why the session ended where the container's side gave no outcome, and
-        ``input_sha256`` that of what was sent without a terminal. A file that
-        the disk refused from its first byte is removed, and one that is not there as it was written
-        is left alone: the reference has no SHA-256 and 0 bytes. With ``synced`` this waits for the
-        disk, twice. Without, it does not, and the file gets its name with the next
+        ``input_sha256`` that of what was sent without a terminal. ``passed`` is what has passed as
+        the tunnel's side knows it, gaps included; without it what was taken. A file that the disk
+        refused from its first byte is removed, and one that is not there as it was written is left
+        alone: the reference has no SHA-256 and 0 bytes. With ``synced`` this waits for the disk,
+        twice. Without, it does not, and the file gets its name with the next
         ``RecordingStore.settle``; ``unsettled`` hears why it did not.
         """
         if self._reference is not None:
             return self._reference
         self._moment = moment
+        self._passed = passed
         for note in self._notes.rest():
             self._note(note)
         if not self._reason:
             rest, copied = self._copying.end()
-            closing = (*self._writer.take(moment, rest), *self._writer.close(moment))
-            for lines in self._after_header(closing):
-                self._add(lines, RESERVE)
+            self._bytes.copy((), rest)
+            self._add_all(self._writer.take(moment, rest))
+            self._add_all(self._writer.close(moment))
             for one in copied:
                 self._note(one)
-            if any(isinstance(one, CopyEndNote) and one.unread for one in copied):
-                # Bytes that are neither recorded nor named.
-                self._is_incomplete()
+                if isinstance(one, CopyEndNote) and one.unread:
+                    # Bytes that are neither recorded nor named.
+                    self._bytes.unread(one.unread)
+                    self._is_incomplete()
         self._check_room()
         end = end_note(
             outcome,
             reason,
-            self._bytes.sent,
-            self._bytes.received,
-            missing_bytes=self._missing,
+            *self._bytes.passed(passed),
+            missing_bytes=self.missing,
             input_sha256=input_sha256,
             state=self._state,
         )
-        self._append(b"".join(self._after_header(self._writer.note(moment, end))), last=True)
+        self._held.add_all(self._writer.note(moment, end))
+        self._append(last=True)
         target = self._file.path.with_name(self._file.path.name.removesuffix(PART))
-        if self._header:
+        if self._held.header:
             self._reference = RecordingReference(path=str(target), state=self._state)
+            self._bytes.gone()
             self._remove()
             return self._reference
         is_there = self._may_be_named(target)
@@ -252,6 +261,7 @@ class Recording:
             self._file.check()
             refuse_taken(target)
         except OSError as error:
+            self._bytes.gone()
             self._fail(error)
             return False
         return True
@@ -277,33 +287,23 @@ class Recording:
         """Add a note; the bytes that it took."""
         if self._reason or self._reference is not None:
             return 0
-        written = self._after_header(self._writer.note(self._moment, note))
-        for lines in written:
-            self._add(lines, RESERVE // 2)
-        return sum(map(len, written))
+        return self._add_all(self._writer.note(self._moment, note), RESERVE // 2)
 
-    def _after_header(self, lines: Sequence[bytes]) -> Sequence[bytes]:
-        """What the writer returned without the header, which is kept apart.
+    def _add_all(self, written: Sequence[bytes], reserve: int = RESERVE) -> int:
+        """Hold what the writer has returned last, and return how long it is.
 
-        The header is written before anything else or nothing is: no bound takes it away.
+        ``reserve`` bytes of the bound are left for others.
         """
-        if self._has_header or not lines:
-            return lines
-        self._has_header = True
-        self._header = lines[0]
-        return lines[1:]
-
-    def _add(self, lines: bytes, reserve: int) -> None:
-        """Hold lines for the file; ``reserve`` bytes of the bound are left for others."""
-        if self._reason:
-            return
-        if self._maximum:
-            room = self._maximum - min(reserve, self._maximum // 4)
-            held = len(self._header) + len(self._buffer)
-            if self._file.size + held + len(lines) > room:
+        total, room = 0, self._maximum - min(reserve, self._maximum // 4)
+        for lines, size in self._held.after_header(written, self._writer.sizes):
+            total += len(lines)
+            if self._reason:
+                continue
+            if self._maximum and self._file.size + len(self._held) + len(lines) > room:
                 self._stop("Cut", f"{TOO_LARGE} ({in_words(self._maximum)})")
-                return
-        self._buffer += lines
+            else:
+                self._held.add(lines, size)
+        return total
 
     def _stop(self, state: RecordingState, reason: str) -> None:
         if self._reason or self._reference is not None:
@@ -311,37 +311,37 @@ class Recording:
         self._state = state
         self._reason = reason
         note = StoppedNote(state="Failed" if state == "Failed" else "Cut", reason=reason)
-        for lines in self._after_header(self._writer.note(self._moment, note)):
-            self._buffer += lines
+        self._held.add_all(self._writer.note(self._moment, note))
         self._on_stopped(state, reason)
 
     def _write(self) -> None:
-        if self._header or self._buffer:
+        if self._held:
             self._check_room()
-            self._append(b"")
+            self._append()
 
     def _check_room(self) -> None:
         if self._reason:
             return
-        fault = self._usage.fault(len(self._header) + len(self._buffer))
-        if fault:
-            # What is held does not fit either; header and notes are small enough to try.
-            self._buffer.clear()
+        if fault := self._usage.fault(len(self._held)):
+            # What must remain free has room for what clients have already. Under a hard bound what
+            # is held does not fit either; header and notes are small enough to try.
+            if fault != NEARLY_FULL:
+                self._held.drop()
             self._stop("Cut", fault)
 
-    def _append(self, end: bytes, *, last: bool = False) -> None:
-        """Give the kernel what is held, then ``end``."""
-        lines = b"".join((self._header, self._buffer, end))
-        self._buffer.clear()
+    def _append(self, *, last: bool = False) -> None:
+        """Give the kernel what is held."""
+        lines = self._held.joined
         try:
             piece = self._form.piece(lines, self._writer.seconds) if lines else b""
             if last:
                 piece += self._form.ending()
             if piece:
                 self._file.append(piece)
-                self._header = b""
                 self._usage.grew(len(piece))
+            self._held.wrote()
         except OSError as error:
+            self._held.drop()
             self._fail(error)
 
     def _fail(self, error: OSError) -> None:

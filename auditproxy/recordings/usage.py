@@ -19,6 +19,8 @@ from auditproxy.apis.units import MEBIBYTE
 from auditproxy.recordings.appending import reason_of
 from auditproxy.recordings.names import UPLOADED, is_finished, is_unfinished, take_apart
 
+NEARLY_FULL = "the disk is nearly full"
+"""The fault where less would be free than must remain: there may be room yet."""
 SWEEP_INTERVAL = 60.0
 """Seconds between two readings of the whole folder."""
 _FREE_INTERVAL = 1.0
@@ -120,7 +122,7 @@ class RecordingUsage:
         with self._lock:
             try:
                 if (minimum or at_start) and self._free_bytes() - size < minimum:
-                    return "the disk is nearly full"
+                    return NEARLY_FULL
                 if self._is_over(size):
                     self._make_room(size)
             except OSError as error:

@@ -104,6 +104,13 @@ class CastWriter:
         self._tails: dict[Channel, bytes] = {}
         self._forwards = Forwards()
         self._lines: list[bytes] = []
+        self._sizes: list[int] = []
+        self.sizes: Sequence[int] = ()
+        """For each element of the last result, how many bytes of streams are in it."""
+
+    def keeps(self, channel: Channel) -> bool:
+        """Whether bytes of a stream are written."""
+        return channel in self._kept
 
     def take(self, moment: int, events: Sequence[StreamEvent]) -> list[bytes]:
         """What happened at ``moment``; an Outcome is left to the note of the end."""
@@ -158,7 +165,12 @@ class CastWriter:
 
     def _taken(self) -> list[bytes]:
         lines, self._lines = self._lines, []
+        self.sizes, self._sizes = self._sizes, []
         return lines
+
+    def _put(self, lines: bytes, size: int = 0) -> None:
+        self._lines.append(lines)
+        self._sizes.append(size)
 
     def _seconds(self, moment: int) -> str:
         since = moment - self._began
@@ -173,6 +185,7 @@ class CastWriter:
         channel, data = event.channel, event.data
         is_plain = data and len(data) <= _SHORT and data.isascii() and not self._tails.get(channel)
         if is_plain and channel in self._kept and self._begun:
+            self.sizes = (len(data),)
             if channel is _STDIN:
                 return [_line(seconds, INPUT, data.decode("ascii"))]
             if channel is self._stream:
@@ -205,7 +218,7 @@ class CastWriter:
         if piece.isascii() and b"\x7f" not in piece:
             quoted = _quoted_plain(piece.decode("ascii"))
             head = f'[{seconds}, "{code}", '.encode("ascii")
-            self._lines.append(b"".join((lines, head, quoted, b"]\n")))
+            self._put(b"".join((lines, head, quoted, b"]\n")), len(piece))
             return
         try:
             text = piece.decode("utf-8")
@@ -214,7 +227,7 @@ class CastWriter:
             text = piece.decode("utf-8", "replace")
             if not self._session.tty and _is_binary(piece, text):
                 text = ""
-        self._lines.append(lines + _line(seconds, code, text))
+        self._put(lines + _line(seconds, code, text), len(piece))
 
     # --- the rest -----------------------------------------------------------------
 
@@ -240,7 +253,7 @@ class CastWriter:
             return
         if self._begun:
             if (columns, rows) != self._size:
-                self._lines.append(_line(seconds, RESIZE, f"{columns}x{rows}"))
+                self._put(_line(seconds, RESIZE, f"{columns}x{rows}"))
             self._size = (columns, rows)
             return
         self._size = (columns, rows)
@@ -252,14 +265,14 @@ class CastWriter:
         label = note.label
         if label:
             lines += _line(seconds, MARKER, label)
-        self._lines.append(lines)
+        self._put(lines)
 
     def _begin(self) -> None:
         if self._begun:
             return
         self._begun = True
         self._size = self._size or (COLUMNS, ROWS)
-        self._lines.append(header_line(self._session, self._record, *self._size))
+        self._put(header_line(self._session, self._record, *self._size))
 
 
 def header_line(session: Session, record: Record, columns: int, rows: int) -> bytes:

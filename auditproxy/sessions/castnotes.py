@@ -182,8 +182,8 @@ class CopyEndNote(_Note, frozen=True, kw_only=True, tag="CopyEnd"):
 class EndNote(_Note, frozen=True, kw_only=True, tag="End"):
     """The session ended; ``exit_code`` is None where the container's side did not say.
 
-    ``bytes_in`` and ``bytes_out`` are without ``missing_bytes``, those of all gaps. ``state`` is
-    what the recording is worth: Complete if nothing is missing. ``input_sha256`` is that of the
+    ``missing_bytes`` of ``bytes_in`` and ``bytes_out`` are not in the recording. ``state`` is what
+    the recording is worth: Complete if nothing is missing. ``input_sha256`` is that of the
     input without a terminal, "" where some of it may be missing.
     """
 

@@ -33,6 +33,11 @@ class Copying:
                 self._channel = Channel.STDIN
         self._begun = False
 
+    @property
+    def channel(self) -> Channel | None:
+        """The stream that the files are in; None where nothing is copied."""
+        return None if self._tar is None else self._channel
+
     def take(self, events: Sequence[StreamEvent]) -> tuple[Sequence[StreamEvent], list[Note]]:
         """The events without the tar stream, and what is to be noted instead."""
         if self._tar is None:

@@ -13,15 +13,16 @@ class StreamBytes:
     """By the client."""
     received: int = 0
 
-    def take(self, event: StreamEvent) -> None:
-        """Count what an event has carried."""
+    def take(self, event: StreamEvent) -> int:
+        """Count what an event has carried, and return it."""
         if isinstance(event, Carried):
             from_client, size = event.channel is Channel.STDIN, len(event.data)
         elif isinstance(event, PortCarried):
             from_client, size = event.from_client, event.size
         else:
-            return
+            return 0
         if from_client:
             self.sent += size
         else:
             self.received += size
+        return size

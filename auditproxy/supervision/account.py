@@ -32,6 +32,7 @@ from auditproxy.sessions.forwards import Forwards
 from auditproxy.sessions.inputs import SentInput
 from auditproxy.sessions.linebudget import FOLDED_FLAGS
 from auditproxy.sessions.lines import UNRECORDED
+from auditproxy.sessions.streambytes import StreamBytes
 from auditproxy.sessions.terminal.commands import CommandFollower
 from auditproxy.sessions.terminal.possible import PossibleTerminal, may_be_terminal
 from auditproxy.sessions.terminal.reported import TERMINAL, TerminalCommand
@@ -100,6 +101,8 @@ class Account:
         self._redact = redact
         self._size = (COLUMNS, ROWS)
         self._has_failed = False
+        self.missing = 0
+        """Bytes that passed and are in no recording, or no account; known from ``close`` on."""
         self._flags: dict[str, None] = {}
         """What the last line says of the account."""
         self._connections = 0
@@ -306,6 +309,7 @@ class Account:
         outcome = closing.outcome
         reason = closing.reason if outcome is None else outcome.reason
         reference = None
+        self.missing = closing.missing
         if self._recording is not None:
             # Its name on the disk comes after the line (RecordingStore.settle).
             reference = self._recording.finish(
@@ -313,9 +317,11 @@ class Account:
                 outcome,
                 reason=reason,
                 input_sha256=self._input.sha256,
+                passed=StreamBytes(closing.bytes_in, closing.bytes_out),
                 synced=False,
                 unsettled=self._unsettled,
             )
+            self.missing = self._recording.missing
             if self._recording.stopped:
                 self._stopped(moment, self._recording.stopped)
         self._line(
@@ -325,7 +331,7 @@ class Account:
             reason=reason,
             bytes_in=closing.bytes_in,
             bytes_out=closing.bytes_out,
-            missing_bytes=closing.missing,
+            missing_bytes=self.missing,
             missing_connections=self._connections,
             flags=tuple(self._flags),
             duration_seconds=round(closing.seconds, 6),

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from auditproxy.apis.session import (
     Carried,
+    Channel,
     Outcome,
     PortCarried,
     Session,
@@ -29,6 +30,7 @@ from auditproxy.supervision.account import Account, Closing, Timed
 from auditproxy.supervision.costs import EVENT_COST, cost_of, cost_of_all
 from auditproxy.supervision.ends import SessionEnds
 from auditproxy.supervision.losses import SessionLosses
+from auditproxy.supervision.passed import PassedBytes
 
 QUEUE_LIMIT = 1024 * 1024
 """Bytes of one session that may wait for the recorder's thread."""
@@ -80,8 +82,8 @@ class Running:
         self.refusal = ""
         """Why there is no recording where there should be one."""
         self.outcome: Outcome | None = None
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self.unrecorded = 0
+        """Bytes that passed and are not in the recording, known once that is finished."""
         self.started = now()
         self._counts_keys = account.follows_terminal
         self._feeder = feeder
@@ -92,6 +94,8 @@ class Running:
         self._queued = 0
         self._unfed = 0
         self._losses = SessionLosses()
+        self._passed_in = PassedBytes()
+        self._passed_out = PassedBytes()
         self._metered = 0
         self._is_closed = False
         self._hold: Callable[[bool], None] = _nothing
@@ -109,6 +113,9 @@ class Running:
         self._ending = ending
         self.started = self._now()
         self._began = self._loop.time()
+        if reader is None or isinstance(reader, Unreadable):
+            self._passed_in.lose()
+            self._passed_out.lose()
         if isinstance(reader, Unreadable):
             self._put(reader, EVENT_COST)
         else:
@@ -134,45 +141,48 @@ class Running:
         """Read what the client sent."""
         if self._is_unread:
             self._active = self._loop.time()
+        self._passed_in.come(len(data))
         if self._reader is None:
-            self.bytes_in += len(data)
             return
         events = self._reader.from_client(data)
         if events:
             self._active = self._loop.time()
+            carried = 0
             for event in events:
                 if isinstance(event, Carried):
-                    size = len(event.data)
-                    self.bytes_in += size
+                    carried += len(event.data)
                     if self.account.wants_input:
                         self._put(event, cost_of(event, keys=self._counts_keys))
                 else:
                     if isinstance(event, PortCarried):
-                        self.bytes_in += event.size
+                        carried += event.size
                     self._put(event, EVENT_COST)
+            self._passed_in.carried(carried)
 
     def from_upstream(self, data: bytes) -> None:
         """Read what the upstream sent."""
         if self._is_unread:
             self._active = self._loop.time()
+        self._passed_out.come(len(data))
         if self._reader is None:
-            self.bytes_out += len(data)
             return
         events = self._reader.from_server(data)
         if events:
             self._active = self._loop.time()
+            carried = 0
             for event in events:
                 if isinstance(event, Carried):
                     size = len(event.data)
-                    self.bytes_out += size
+                    carried += size
                     if self.account.wants_output:
                         self._put(event, EVENT_COST + size)
                 else:
                     if isinstance(event, PortCarried):
-                        self.bytes_out += event.size
+                        carried += event.size
                     elif isinstance(event, Outcome):
                         self.outcome = event
                     self._put(event, EVENT_COST)
+            self._passed_out.carried(carried)
 
     # --- to the account -------------------------------------------------------------
 
@@ -181,6 +191,7 @@ class Running:
         if isinstance(event, Unreadable):
             # What it carries is not known any more, so whatever passes is activity.
             self._is_unread = True
+            (self._passed_in if event.from_client else self._passed_out).lose()
         if self._queued + cost > QUEUE_LIMIT:
             if self.rule.deny:
                 self._stop_reading()
@@ -203,9 +214,19 @@ class Running:
             self._feeder.wake(self)
 
     @property
+    def bytes_in(self) -> int:
+        """Bytes that the client has sent on streams; of what is not read, those of the tunnel."""
+        return self._passed_in.size
+
+    @property
+    def bytes_out(self) -> int:
+        """The same of the container's side."""
+        return self._passed_out.size
+
+    @property
     def missing(self) -> int:
-        """Bytes that passed and the account does not get."""
-        return self._losses.size
+        """Bytes that passed and the account does not get; in the end, that no recording has."""
+        return max(self._losses.size, self.unrecorded)
 
     def _tell_losses(self) -> None:
         """Say what is missing where it is missing: after what was queued before it."""
@@ -217,7 +238,7 @@ class Running:
         """What waits for the account, and how many bytes of the streams are missing in it."""
         queue, self._queue = self._queue, []
         self._unfed = 0
-        missed, self._metered = self.missing - self._metered, self.missing
+        missed, self._metered = self._losses.size - self._metered, self._losses.size
         return queue, missed
 
     def lost(self, batch: list[Timed]) -> None:
@@ -292,6 +313,10 @@ class Running:
         for event in self._reader.end() if self._reader is not None else ():
             if isinstance(event, Outcome):
                 self.outcome = event
+            elif isinstance(event, Carried):
+                # What waited for the session's start.
+                is_input = event.channel is Channel.STDIN
+                (self._passed_in if is_input else self._passed_out).carried(len(event.data))
             self._put(event, EVENT_COST)
         self._tell_losses()
         self._is_closed = True

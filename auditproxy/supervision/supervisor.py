@@ -247,15 +247,18 @@ class Supervisor:
         self._unflushed.pop(running, None)
         closing = running.unfed(closing)
 
-        def finish() -> RecordingReference | None:
-            found = running.account.close(closing)
+        def finish() -> tuple[RecordingReference | None, int]:
+            found, missing = running.account.close(closing), running.account.missing
+            if found is not None:
+                self._metrics.missing(missing)
             if self._recordings is not None:
                 # After the lines of all that close at once: the first does it for all of them.
                 self._thread.do(self._recordings.settle)
-            return found
+            return found, missing
 
         # Before the floods of others: its last event waits for it.
-        reference = await self._thread.ask(finish, CLOSING, owner=running, hurry=True)
+        finished = await self._thread.ask(finish, CLOSING, owner=running, hurry=True)
+        reference, running.unrecorded = (None, 0) if finished is None else finished
         self._metrics.ended(running.session.kind, "" if reference is None else reference.state)
         return reference, closing.seconds
 

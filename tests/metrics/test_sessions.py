@@ -68,11 +68,13 @@ def test_what_goes_wrong() -> None:
     metrics.stopped("Cut", "64 MiB")
     metrics.refused("unreadable")
     metrics.gap(700)
+    metrics.missing(900)
     metrics.log_reopened("deleted")
     assert value(registry, "_recording_failures_total", reason="open") == 1
     assert value(registry, "_recording_failures_total", reason="cut") == 1
     assert value(registry, "s_refused_total", reason="unreadable") == 1
     assert value(registry, "_recording_gap_bytes_total") == 700
+    assert value(registry, "_recording_missing_bytes_total") == 900
     assert value(registry, "_log_reopened_total", reason="deleted") == 1
 
 

@@ -144,7 +144,7 @@ def test_bytes_of_a_session(stores: Stores) -> None:
     assert reference.state == "Cut"
     notes = read_recording(reference.path).notes()
     assert notes[0] == StoppedNote(state="Cut", reason=TOO_LARGE)
-    assert notes[1] == EndNote(exit_code=0, bytes_out=2_000_000, state="Cut")
+    assert notes[1] == EndNote(exit_code=0, bytes_out=2_000_000, missing_bytes=980_000, state="Cut")
     assert f'"recording cut: {TOO_LARGE}"'.encode() in Path(reference.path).read_bytes()
     assert stores.counted.stopped_ones == [("Cut", TOO_LARGE)]
 
@@ -215,7 +215,7 @@ def test_a_disk_that_fails_for_a_while(stores: Stores) -> None:
     assert cast.data(OUT) == b"one"
     assert cast.notes() == [
         StoppedNote(state="Failed", reason="file too large"),
-        EndNote(exit_code=0, bytes_out=303, state="Failed"),
+        EndNote(exit_code=0, bytes_out=303, missing_bytes=300, state="Failed"),
     ]
     assert reference.sha256 == hashlib.sha256(Path(reference.path).read_bytes()).hexdigest()
 
@@ -238,7 +238,7 @@ def test_a_bound_before_the_first_flush(stores: Stores, flushes: bool) -> None:
     assert cast.data(OUT) == b""
     assert cast.notes() == [
         StoppedNote(reason="recordings take all the room that they may"),
-        EndNote(exit_code=0, bytes_out=20_000, state="Cut"),
+        EndNote(exit_code=0, bytes_out=20_000, missing_bytes=20_000, state="Cut"),
     ]
 
 
@@ -266,7 +266,7 @@ def test_a_disk_that_refuses_the_first_piece(stores: Stores, comes_back: bool) -
     assert cast.header is not None
     assert cast.notes() == [
         StoppedNote(state="Failed", reason="file too large"),
-        EndNote(exit_code=0, bytes_out=3, state="Failed"),
+        EndNote(exit_code=0, bytes_out=3, missing_bytes=3, state="Failed"),
     ]
 
 
