@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from auditproxy.backends.spool.position import (
     Position,
+    PositionFile,
     SyncedMark,
     read_position,
     write_position,
@@ -70,3 +71,26 @@ def test_a_mark_that_cannot_be_kept(tmp_path: Path) -> None:
     mark.keep(Position(1, 2, 3))
     mark.close()
     assert (tmp_path / "other").read_text() == "x"
+
+
+def test_a_file_that_cannot_be_replaced(tmp_path: Path) -> None:
+    """T251: it is written over; where that fails too an older one stays, unless it would miss what
+    is removed; it is made again then.
+    """
+    path, disk = tmp_path / "acknowledged", FaultyDisk()
+    file = PositionFile(path)
+    file.make(Position(1, 2, 3), disk)
+    file.make(Position(9, 9, 9), disk)
+    assert (read_position(path), disk.did) == (Position(1, 2, 3), ["file", "folder"])
+    path.with_suffix(".new").mkdir()
+    file.keep(Position(4, 5, 6), disk)
+    assert (read_position(path), disk.did[2:]) == (Position(4, 5, 6), ["file"])
+    path.rename(tmp_path / "other")
+    path.symlink_to("other")
+    file.keep(Position(7, 8, 9), None)
+    assert (file.is_there, read_position(tmp_path / "other")) == (True, Position(4, 5, 6))
+    file.keep(Position(7, 8, 9), disk)
+    assert (file.is_there, path.is_symlink()) == (False, False)
+    path.with_suffix(".new").rmdir()
+    file.make(Position(7, 8, 9), disk)
+    assert read_position(path) == Position(7, 8, 9)
