@@ -7,7 +7,6 @@ import gzip
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader
-from pathlib import Path
 from typing import cast
 
 from auditproxy.alerts.alert import Alert, AlertState
@@ -19,6 +18,8 @@ from auditproxy.apis.audit import Event
 from auditproxy.apis.session import SessionEvent
 from auditproxy.apis.units import SECOND
 from auditproxy.app.standardstreams import counted, one_line
+from auditproxy.reading.trail.lines import blank_part
+from auditproxy.reading.trail.regular import opened
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.times import parse_time, rfc3339
 
@@ -38,19 +39,19 @@ def lines_of(path: str) -> Iterator[bytes]:
     """The lines of a log, of standard input for ``-``; gzip is recognized by its first bytes.
 
     A line that is too long comes in parts, blank ones that follow each other may come together.
-    Raises OSError and EOFError.
+    Raises OSError, also for what is not a regular file, and EOFError.
     """
     if path == "-":
         yield from _lines(cast("BufferedReader", sys.stdin.buffer))
         return
-    with Path(path).open("rb") as file:
+    with opened(path) as file:
         is_packed = file.read(2) == _GZIP
         file.seek(0)
         if is_packed:
             with gzip.open(file) as unpacked:
                 yield from _lines(cast("BufferedReader", unpacked))
         else:
-            yield from _lines(file)
+            yield from _lines(cast("BufferedReader", file))
 
 
 def _lines(file: BufferedReader) -> Iterator[bytes]:
@@ -59,13 +60,8 @@ def _lines(file: BufferedReader) -> Iterator[bytes]:
         if not line.isspace():
             continue
         # A packed log may have a million of them for each KiB on the disk.
-        while blank := _blank(file.peek(1)):
+        while blank := blank_part(file.peek(1)):
             yield file.read(blank)
-
-
-def _blank(ahead: bytes) -> int:
-    """The length of what ends with the last of the blank lines that some bytes begin with."""
-    return ahead.rfind(b"\n", 0, len(ahead) - len(ahead.lstrip())) + 1
 
 
 class Replay:

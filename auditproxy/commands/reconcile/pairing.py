@@ -2,12 +2,12 @@
 
 Pure. Records come in the order of their keys, and of their times within a key. A client may use an
 audit ID again, so a pair is of one time too: a direct request with the audit ID of one that went
-through the proxy is a request of its own.
+through the proxy is a request of its own, at the same microsecond too if anything else differs.
 """
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -16,6 +16,7 @@ CLOSED_EARLY = "Connection closed early"
 """The message of an event whose client left, as kube-apiserver and the proxy write it."""
 MOST_OF_ONE_KEY = 100_000
 """Records of one key that are put side by side together."""
+_SECOND = 1_000_000
 
 
 class SideRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -79,24 +80,86 @@ def pairs_of(records: Iterable[SideRecord], apart: int) -> Iterator[Pair]:
 
 
 def _side_by_side(records: list[SideRecord], apart: int) -> Iterator[Pair]:
-    ours = deque(_once(record for record in records if record.is_ours))
-    theirs = deque(_once(record for record in records if not record.is_ours))
-    while ours and theirs:
-        between = theirs[0].received - ours[0].received
-        if abs(between) <= apart:
-            yield ours.popleft(), theirs.popleft()
-        elif between > 0:
-            yield ours.popleft(), None
+    """The pairs of one key, by time; those that are alike are put together before the others.
+
+    Else a direct request of the same time would be taken for the one that came through the proxy.
+    """
+    ours = list(_once(record for record in records if record.is_ours))
+    theirs = list(_once(record for record in records if not record.is_ours))
+    found: list[Pair] = []
+    for likeness in (_same_answer, _same_path, _anything):
+        ours, theirs = _put_together(ours, theirs, apart, likeness, found)
+    # Those of whole seconds can be of several requests: what is left of them is repeated here.
+    told = {pair[1] for pair in found}
+    found += ((record, None) for record in ours)
+    found += ((None, record) for record in dict.fromkeys(theirs) if record not in told)
+    yield from sorted(found, key=_time)
+
+
+def _put_together(
+    ours: list[SideRecord],
+    theirs: list[SideRecord],
+    apart: int,
+    likeness: Callable[[SideRecord], Hashable],
+    found: list[Pair],
+) -> tuple[list[SideRecord], list[SideRecord]]:
+    """Add pairs of one likeness and about one time; what is left of both sides, by time."""
+    waiting: dict[Hashable, deque[SideRecord]] = {}
+    for record in ours:
+        waiting.setdefault(likeness(record), deque()).append(record)
+    left_of_ours: list[SideRecord] = []
+    left_of_theirs: list[SideRecord] = []
+    for record in theirs:
+        alike = waiting.get(likeness(record), _NONE)
+        while alike and record.received - alike[0].received > apart:
+            left_of_ours.append(alike.popleft())
+        if alike and alike[0].received - record.received <= apart:
+            found.append((alike.popleft(), record))
         else:
-            yield None, theirs.popleft()
-    yield from ((record, None) for record in ours)
-    yield from ((None, record) for record in theirs)
+            left_of_theirs.append(record)
+    for alike in waiting.values():
+        left_of_ours += alike
+    return sorted(left_of_ours, key=_received), left_of_theirs
+
+
+_NONE: deque[SideRecord] = deque()
+
+
+def _same_answer(record: SideRecord) -> Hashable:
+    code = record.code or 0
+    return record.actor, record.verb or "", record.uri or "", code, record.is_cut
+
+
+def _same_path(record: SideRecord) -> Hashable:
+    return record.actor, record.verb or "", record.path
+
+
+def _anything(record: SideRecord) -> Hashable:
+    return None
+
+
+def _received(record: SideRecord) -> int:
+    return record.received
+
+
+def _time(pair: Pair) -> int:
+    return min(record.received for record in pair if record is not None)
 
 
 def _once(records: Iterable[SideRecord]) -> Iterator[SideRecord]:
-    """Without those that were exported twice."""
-    known: tuple[int, str | None] | None = None
+    """Without those that were exported twice: equal in every member to another one.
+
+    Of theirs with times of whole seconds all are given: they can be several requests.
+    """
+    moment: int | None = None
+    known: set[SideRecord] = set()
     for record in records:
-        if (record.received, record.audit_id) != known:
-            known = record.received, record.audit_id
+        if record.received != moment:
+            moment, known = record.received, set()
+        if record not in known or _is_coarse(record):
+            known.add(record)
             yield record
+
+
+def _is_coarse(record: SideRecord) -> bool:
+    return not (record.is_ours or record.received % _SECOND or record.ended % _SECOND)

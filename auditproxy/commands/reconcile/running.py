@@ -11,7 +11,7 @@ import msgspec
 
 from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.user import UserInfo
-from auditproxy.app.standardstreams import Output
+from auditproxy.app.standardstreams import Output, counted
 from auditproxy.commands.events.notes import notes_of
 from auditproxy.commands.reconcile import statements
 from auditproxy.commands.reconcile.judging import BYPASSED, DIFFERENT, Known, VerdictTally, judge
@@ -23,12 +23,15 @@ from auditproxy.reading.meaning.events import Counts, TrailEvent
 from auditproxy.reading.meaning.moments import iso
 from auditproxy.reading.sql.asking import SAVED, Question, SqlRows, asked
 from auditproxy.reading.sql.store import StoredFile, prepare
+from auditproxy.reading.trail.lines import is_packed
 from auditproxy.reading.trail.sources import TrailFile
 
 APART_BY_CONTENT = 5_000_000
 """The same where there is no audit ID."""
 _EDGE = 1_000_000
 """Microseconds: what came in the last second of a period may be written after it."""
+_LONG = 64 << 20
+"""Bytes of logs that take longer than a moment; of packed ones it is not known."""
 _THREADS = 2
 _MOST = 1 << 62
 
@@ -48,9 +51,12 @@ def run_reconcile(
     seconds for each of its answers.
     """
     counts, forms, their_forms = Counts(), Counts(), Counts()
+    _tell(err, "reading the proxy's log", ours)
     stored = _of_side(statements.OURS, prepare(ours, folder, counts, forms))
+    _tell(err, "reading the other log", theirs)
     stored += _of_side(statements.THEIRS, prepare(theirs, _subfolder(folder), counts, their_forms))
     forms.update(their_forms)
+    _tell(err, "comparing both", (*ours, *theirs))
     is_by_id = not their_forms[GKE]
     ask = functools.partial(_asked, _gathered(stored, folder, timeout), folder, timeout)
     known = _known(ask, is_by_id=is_by_id)
@@ -72,6 +78,13 @@ def run_reconcile(
     if not tally.together["matched"] and not tally.together[DIFFERENT]:
         err.write("auditproxy: warning: no request is in both: are they of the same cluster?\n")
     return FAILED if tally.together[BYPASSED] or tally.together[DIFFERENT] else 0
+
+
+def _tell(err: Output, what: str, files: Sequence[TrailFile]) -> None:
+    """Say at a terminal what is done now, where it may take long."""
+    size = sum(os.stat(file.path).st_size for file in files)
+    if err.isatty() and any(size > _LONG or is_packed(file.path) for file in files):
+        err.write(f"{what}: {counted(len(files), 'file')}, {size >> 20} MiB\n")
 
 
 class SameRequests(msgspec.Struct, frozen=True, array_like=True):

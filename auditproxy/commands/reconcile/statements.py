@@ -49,12 +49,23 @@ BOUNDS = f"""SELECT origin, epoch_us(min({_ENDED})), epoch_us(max({_ENDED})), co
 FROM events GROUP BY origin"""  # noqa: S608
 """When the events of each side were written. An event is written at its stage's end."""
 
+_REQUEST = "origin, audit_id, received, username, verb, request_uri"
+_REQUESTS = f"""(SELECT * FROM events WHERE stage IN ('ResponseComplete', 'Panic')
+  UNION ALL SELECT begun.* FROM (
+    SELECT * FROM events WHERE stage NOT IN ('ResponseComplete', 'Panic')
+    QUALIFY row_number() OVER (PARTITION BY {_REQUEST} ORDER BY stage_rank(stage) DESC) = 1
+  ) AS begun ANTI JOIN (
+    SELECT hash({_REQUEST}) AS request FROM events WHERE stage IN ('ResponseComplete', 'Panic')
+  ) AS ended ON hash({_REQUEST}) = ended.request)"""  # noqa: S608
+"""As the view requests, and what another one did with the audit ID and at the time of a request
+that has ended is a request of its own."""
+
 APART = 60_000_000
 """Microseconds that the two records of one request may be apart."""
 _BOTH = f"""FROM (SELECT *, {_PATH} AS path, epoch_us({_ARRIVED}) AS arrived
-  FROM requests WHERE origin = '{THEIRS}') AS theirs
+  FROM {_REQUESTS} AS requests WHERE origin = '{THEIRS}') AS theirs
 JOIN (SELECT DISTINCT audit_id, verb, {_PATH} AS path, username, epoch_us({_ARRIVED}) AS arrived
-  FROM requests WHERE origin = '{OURS}') AS ours
+  FROM {_REQUESTS} AS requests WHERE origin = '{OURS}') AS ours
 ON theirs.audit_id = ours.audit_id AND theirs.verb = ours.verb AND theirs.path = ours.path
   AND abs(theirs.arrived - ours.arrived) <= {APART}"""  # noqa: S608
 PEERS = f"SELECT DISTINCT theirs.peer {_BOTH} WHERE theirs.peer IS NOT NULL LIMIT 1000"
@@ -65,14 +76,14 @@ GROUP BY theirs.username ORDER BY count(*) DESC LIMIT 1"""  # noqa: S608
 """Who impersonates users, most of the time."""
 KINDS = f"""SELECT DISTINCT coalesce(verb, ''), coalesce(api_group, ''),
   coalesce(resource, {_PATH}, ''), coalesce(subresource, '')
-FROM requests WHERE origin = '{THEIRS}' LIMIT 100000"""  # noqa: S608
+FROM {_REQUESTS} AS requests WHERE origin = '{THEIRS}' LIMIT 100000"""  # noqa: S608
 
 
 _WITH_SAME = f"""WITH compared AS (
   SELECT origin = '{OURS}' AS is_ours, audit_id AS key, epoch_us({_ARRIVED}) AS arrived, username,
     nullif(impersonated_username, '') AS impersonated, coalesce(verb, '') AS verb,
     coalesce(request_uri, '') AS uri, nullif(code, 0) AS code, message
-  FROM requests WHERE audit_id IS NOT NULL AND {_ARRIVED} IS NOT NULL
+  FROM {_REQUESTS} AS requests WHERE audit_id IS NOT NULL AND {_ARRIVED} IS NOT NULL
 ), single AS (
   SELECT key FROM compared GROUP BY key
   HAVING count(*) = 2 AND count(*) FILTER (WHERE is_ours) = 1
@@ -101,9 +112,9 @@ def _records(key: str, condition: str) -> str:
     return f"""SELECT origin = '{OURS}', {key} AS key, audit_id, epoch_us({_ARRIVED}) AS arrived,
   epoch_us({_ENDED}), username, impersonated_username, verb, request_uri, code, peer, client,
   api_group, resource, subresource, "namespace", "name", message
-FROM requests WHERE {key} IS NOT NULL AND {_ARRIVED} IS NOT NULL {condition}
+FROM {_REQUESTS} AS requests WHERE {key} IS NOT NULL AND {_ARRIVED} IS NOT NULL {condition}
 ORDER BY key, arrived, origin, username, impersonated_username, verb, request_uri, code, message,
-  peer, client, audit_id"""  # noqa: S608
+  peer, client, audit_id, "namespace", "name", {_ENDED}, api_group, resource, subresource"""  # noqa: S608
 
 
 def records(key: str) -> str:

@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.reading.trail.packing import DAMAGES, unpacked
+from auditproxy.reading.trail.regular import NotRegularError, opened
 
 MOST_BYTES = 20 << 30
 """Bytes of the files of one archive together."""
@@ -23,8 +24,15 @@ _DAMAGED = b"\x1f\x8b"
 
 
 def is_archive(path: str) -> bool:
-    """Whether a file, or what is packed in it, begins as tar does; raises OSError and Unusable."""
-    with open(path, "rb") as file:
+    """Whether a file, or what is packed in it, begins as tar does; raises OSError and Unusable.
+
+    This is asked first of every log that is named: what is not a regular file is refused here.
+    """
+    try:
+        file = opened(path)
+    except NotRegularError as error:
+        raise Unusable(f"{path} cannot be read: {error.strerror}") from None
+    with file:
         try:
             return unpacked(file).read(_MAGIC.stop)[_MAGIC] == _USTAR
         except DAMAGES:
@@ -39,7 +47,7 @@ def members_of(path: str, folder: str, most: int) -> Iterator[tuple[str, str]]:
     own = os.path.join(folder, f"archive-{len(os.listdir(folder))}")
     os.mkdir(own)
     left = MOST_BYTES
-    with open(path, "rb") as file:
+    with opened(path) as file:
         try:
             with tarfile.open(fileobj=_stream(file), mode="r:") as archive:
                 for number, member in enumerate(_files_in(archive)):

@@ -6,11 +6,13 @@ a line of more than LONGEST bytes    is skipped and counted
 
 import codecs
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import BufferedReader
+from typing import BinaryIO, cast
 
 from auditproxy.reading.meaning.events import TOO_LONG, Counts
 from auditproxy.reading.trail.packing import DAMAGES, TooMuchError, unpacked
 from auditproxy.reading.trail.packing import is_packed as is_packed
+from auditproxy.reading.trail.regular import opened
 
 LONGEST = 128 * 1024 * 1024
 """Bytes of a line; the longest that kube-apiserver may write have two bodies of a few MiB."""
@@ -24,15 +26,20 @@ _PIECE = 1 << 20
 
 def is_saved(path: str) -> bool:
     """Whether a file begins as Parquet does; raises OSError."""
-    with open(path, "rb") as file:
+    with opened(path) as file:
         return file.read(4) == _PARQUET
 
 
-def lines_of(path: str, counts: Counts, longest: int = LONGEST) -> Iterator[bytes]:
-    """The lines of a file without their ends; raises OSError where it cannot be opened or read."""
-    with open(path, "rb") as file:
+def lines_of(
+    path: str, counts: Counts, longest: int = LONGEST, *, each_blank: bool = False
+) -> Iterator[bytes]:
+    """The lines of a file without their ends; raises OSError where it cannot be opened or read.
+
+    Blank lines that follow each other may come as one, but for ``each_blank``.
+    """
+    with opened(path) as file:
         try:
-            yield from _lines(unpacked(file), counts, longest)
+            yield from _lines(unpacked(file), counts, longest, each_blank)
         except DAMAGES as error:
             counts[TOO_MUCH if isinstance(error, TooMuchError) else DAMAGED] += 1
 
@@ -40,7 +47,7 @@ def lines_of(path: str, counts: Counts, longest: int = LONGEST) -> Iterator[byte
 def text_of(path: str, counts: Counts) -> Iterator[str]:
     """The text of a file in pieces; raises OSError. Bytes that are not UTF-8 become U+FFFD."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    with open(path, "rb") as file, unpacked(file) as stream:
+    with opened(path) as file, unpacked(file) as stream:
         try:
             while piece := stream.read(_PIECE):
                 text = decoder.decode(piece)
@@ -53,14 +60,14 @@ def text_of(path: str, counts: Counts) -> Iterator[str]:
 
 def beginning_of(path: str, size: int) -> bytes:
     """The first bytes of a file, unpacked; raises OSError."""
-    with open(path, "rb") as file, unpacked(file) as stream:
+    with opened(path) as file, unpacked(file) as stream:
         try:
             return stream.read(size)
         except DAMAGES:
             return b""
 
 
-def _lines(stream: BinaryIO, counts: Counts, longest: int) -> Iterator[bytes]:
+def _lines(stream: BinaryIO, counts: Counts, longest: int, each_blank: bool) -> Iterator[bytes]:
     while line := stream.readline(longest + 1):
         if len(line) > longest and not line.endswith(b"\n"):
             counts[TOO_LONG] += 1
@@ -69,3 +76,15 @@ def _lines(stream: BinaryIO, counts: Counts, longest: int) -> Iterator[bytes]:
                 pass
             continue
         yield line.rstrip(b"\r\n")
+        if each_blank or not line.isspace():
+            continue
+        # A packed log may have a million of them for each KiB on the disk.
+        buffered = cast("BufferedReader", stream)
+        while blank := blank_part(buffered.peek(1)):
+            buffered.read(blank)
+            yield b""
+
+
+def blank_part(ahead: bytes) -> int:
+    """The length of what ends with the last of the blank lines that some bytes begin with."""
+    return ahead.rfind(b"\n", 0, len(ahead) - len(ahead.lstrip())) + 1

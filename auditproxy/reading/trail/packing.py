@@ -10,6 +10,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from auditproxy.apis.faults import Unusable, missing_extra
+from auditproxy.reading.trail.regular import opened
 
 if TYPE_CHECKING:
     import zstandard
@@ -37,7 +38,7 @@ DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile)
 
 def is_packed(path: str) -> bool:
     """Whether a file begins as gzip or Zstandard does; raises OSError."""
-    with open(path, "rb") as file:
+    with opened(path) as file:
         return _is_packed(file.read(len(_ZSTD)))
 
 

@@ -162,7 +162,8 @@ def _of_file(block: Block, search: Search, counts: Counts, forms: Counts) -> Ite
     if is_of_rows(beginning):
         unwrapper = Unwrapper(block.origin, counts, forms)
         texts = (
-            line.decode("utf-8-sig", "replace") + "\n" for line in lines_of(block.path, counts)
+            line.decode("utf-8-sig", "replace") + "\n"
+            for line in lines_of(block.path, counts, each_blank=True)
         )
         for row in rows_of(texts, counts):
             yield from unwrapper.value(row)

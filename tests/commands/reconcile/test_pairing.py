@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,47 @@ def test_what_was_exported_twice() -> None:
     assert names(made) == [(1, 2)]
     others = [record(False, received=2, audit_id=name) for name in "ab"]
     assert names(others) == [(None, 2), (None, 2)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"username": "mallory"}, {"impersonated": "mallory"}, {"verb": "delete"}, {"code": 403},
+        {"uri": "/api/v1/namespaces/shop/secrets/s"}, {"resource": "secrets"}, {"name": "q"},
+        {"peer": "192.0.2.66"}, {"client": "curl/8"}, {"ended": 7}, {"message": "x"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_first", [False, True])
+def test_one_that_differs_is_no_repetition(other: dict[str, Any], is_first: bool) -> None:
+    """It has the audit ID and the microsecond of one that came through the proxy."""
+    ours, theirs = record(True, received=1), record(False, received=1)
+    direct = record(False, **{"received": 1} | other)
+    beside = [direct, theirs] if is_first else [theirs, direct]
+    found = list(pairs_of([ours, *beside, *beside], 10))
+    assert [one for one in found if one[0] is None and one[1] in (theirs, direct)]
+    assert {one for pair in found for one in pair} == {ours, theirs, direct, None}
+    assert len(found) == 2
+
+
+def test_the_one_that_is_alike_is_the_pair() -> None:
+    """Whatever the order is: the direct request is the one that is left."""
+    ours, theirs = record(True, received=5), record(False, received=6)
+    for other in ({"username": "aaron"}, {"verb": "delete"}, {"uri": "/api/v1/nodes"}):
+        direct = record(False, received=2, **other)
+        assert list(pairs_of([direct, ours, theirs], 10)) == [(None, direct), (ours, theirs)]
+
+
+def test_coarse_times() -> None:
+    """Of a log with whole seconds requests of one second are as many as there are of ours."""
+    second = 1_000_000
+    ours = [record(True, received=second + n, uri=uri) for n, uri in enumerate("caab")]
+    theirs = [record(False, received=second, uri=uri) for uri in "aabc"]
+    found = list(pairs_of([*theirs, *ours], second))
+    assert [(a.uri, b.uri) for a, b in found if a is not None and b is not None] == [
+        (uri, uri) for uri in "aabc"
+    ]
+    repeated = list(pairs_of([*theirs, *theirs[:2], *ours], second))
+    assert repeated == found
 
 
 def test_a_key_of_many(monkeypatch: Any) -> None:

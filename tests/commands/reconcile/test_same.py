@@ -41,11 +41,40 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
         code=draw(st.sampled_from((200, 200, 404, 0))),
         at=f"10:{draw(st.sampled_from((0, 0, 1, 5))):02}:00",
         audit_id=draw(st.sampled_from("abcdefghijklmné")),
+        stage=draw(st.sampled_from(("ResponseComplete", "ResponseComplete", "ResponseStarted"))),
         **members,
     )
+    if draw(st.booleans()):
+        for name in ("requestReceivedTimestamp", "stageTimestamp"):
+            one[name] = one[name][:20] + "123456Z"
     if draw(st.integers(0, 2)) == 0:
         one["responseStatus"]["message"] = CLOSED_EARLY
     return one
+
+
+CHANGES: tuple[dict[str, Any], ...] = (
+    {}, {"user": {"username": "mallory"}}, {"impersonatedUser": {"username": "mallory"}},
+    {"verb": "delete"}, {"requestURI": "/api/v1/namespaces/shop/secrets/s"},
+    {"responseStatus": {"code": 500}}, {"sourceIPs": ["192.0.2.66"]}, {"userAgent": "curl/8"},
+    {"stage": "ResponseStarted", "verb": "watch"},
+)  # fmt: skip
+"""What a direct request may have besides the audit ID and the times of a proxied one."""
+
+
+def distinct(events: Iterable[dict[str, Any]]) -> int:
+    """How many requests there are: each its end, or what it has instead of one."""
+    made = list(events)
+    ends = [one for one in made if one["stage"] == "ResponseComplete"]
+    open_ones = {told(one) for one in made} - {told(one) for one in ends}
+    return len({json.dumps(one, sort_keys=True) for one in ends}) + len(open_ones)
+
+
+def told(one: dict[str, Any]) -> tuple[str, ...]:
+    """What all events of a request have."""
+    return (
+        one["auditID"], one["requestReceivedTimestamp"], one["user"].get("username", ""), one["verb"],
+        one["requestURI"],
+    )  # fmt: skip
 
 
 def counted(
@@ -74,6 +103,7 @@ def counted(
     st.lists(requests(), min_size=1, max_size=30),
     st.lists(requests(), min_size=1, max_size=30),
     st.integers(0, 30),
+    st.lists(st.sampled_from(CHANGES), max_size=30),
     st.sampled_from((None, "", PROXY, "alice")),
     st.sampled_from((1, 2, 100)),
 )
@@ -81,10 +111,16 @@ def test_same(
     ours: list[dict[str, Any]],
     theirs: list[dict[str, Any]],
     shared: int,
+    changes: list[dict[str, Any]],
     account: str | None,
     most_users: int,
 ) -> None:
-    """All requests one by one, and without those that SQL counts: the same is printed."""
+    """All requests one by one, and without those that SQL counts: the same is printed.
+
+    Each request of theirs is counted, also one that has the audit ID and the times of another.
+    """
+    theirs += ours[:shared]
+    theirs += [one | change for one, change in zip(ours, changes, strict=False)]
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(judging, "MOST_USERS", most_users)
         folder = Path(name)
@@ -103,6 +139,8 @@ def test_same(
         assert counted(rest, same, known) == slow
     summary = json.loads(slow[0].splitlines()[-1])["summary"]
     assert sum(row[1] for row in same) <= summary["matched"]
+    of_theirs = ("matched", "different", "bypassed", "ignored", "own")
+    assert sum(summary[name] for name in of_theirs) >= distinct(theirs)
 
 
 def test_nearly_all_are_the_same(tmp_path: Path) -> None:
