@@ -123,7 +123,7 @@ BYTE_BY_BYTE = b"".join(
 )
 def test_a_read_is_bounded(head: Head, kind: SessionKind, from_client: bool, raw: bytes) -> None:
     """However small the frames of a read are, it does not keep the others waiting for long."""
-    raw *= READ // len(raw) or 1
+    raw *= 2 * READ // len(raw) or 1
     one = reader(head, kind, Clock())
     events: list[StreamEvent] = []
     feed = one.from_client if from_client else one.from_server
