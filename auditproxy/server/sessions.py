@@ -153,11 +153,14 @@ class LiveSession:
         running: "Running",
         asked: SessionRequest,
     ) -> None:
+        from auditproxy.supervision.pacing import Pacing
+
         self._asked = asked
         self._is_asked = False
         self._exchange = exchange
         self._supervisor = supervisor
         self._running = running
+        self._pacing = Pacing(self._read, running.owed, running.pace)
         self._has_begun = False
         self._has_ended = False
         self._ending = ANSWERED
@@ -253,6 +256,7 @@ class LiveSession:
     async def ended(self, reason: str) -> None:
         """The tunnel has ended: finish the recording, and say how it ended."""
         self._has_ended = True
+        self._pacing.read_all()
         closing = spawn(self._supervisor.close(self._running, reason), "close a session")
         try:
             await asyncio.shield(closing)
@@ -295,17 +299,20 @@ class LiveSession:
 
     def from_client(self, data: bytes) -> None:
         """Read what the client sent."""
-        try:
-            self._running.from_client(data)
-        except Exception as crash:
-            self._crashed(crash)
+        self._pacing.take(True, data)
 
     def from_upstream(self, data: bytes) -> None:
         """Read what the upstream sent."""
         if self._farewell is not None:
             self._farewell.from_upstream(data)
+        self._pacing.take(False, data)
+
+    def _read(self, from_client: bool, data: bytes) -> None:
         try:
-            self._running.from_upstream(data)
+            if from_client:
+                self._running.from_client(data)
+            else:
+                self._running.from_upstream(data)
         except Exception as crash:
             self._crashed(crash)
 

@@ -19,6 +19,7 @@ from auditproxy.apis.session import (
     Channel,
     Outcome,
     PortCarried,
+    Resized,
     Session,
     StreamEvent,
     Unreadable,
@@ -99,6 +100,8 @@ class Running:
         self._metered = 0
         self._is_closed = False
         self._hold: Callable[[bool], None] = _nothing
+        self._is_held = False
+        self._is_paced = False
         self._held: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
         self._active = 0.0
@@ -146,15 +149,16 @@ class Running:
             return
         events = self._reader.from_client(data)
         if events:
-            self._active = self._loop.time()
             carried = 0
             for event in events:
                 if isinstance(event, Carried):
+                    self._active = self._loop.time()
                     carried += len(event.data)
                     if self.account.wants_input:
                         self._put(event, cost_of(event, keys=self._counts_keys))
                 else:
                     if isinstance(event, PortCarried):
+                        self._active = self._loop.time()
                         carried += event.size
                     self._put(event, EVENT_COST)
             self._passed_in.carried(carried)
@@ -168,21 +172,38 @@ class Running:
             return
         events = self._reader.from_server(data)
         if events:
-            self._active = self._loop.time()
             carried = 0
             for event in events:
                 if isinstance(event, Carried):
+                    self._active = self._loop.time()
                     size = len(event.data)
                     carried += size
                     if self.account.wants_output:
                         self._put(event, EVENT_COST + size)
                 else:
                     if isinstance(event, PortCarried):
+                        self._active = self._loop.time()
                         carried += event.size
                     elif isinstance(event, Outcome):
                         self.outcome = event
                     self._put(event, EVENT_COST)
             self._passed_out.carried(carried)
+
+    def owed(self) -> float:
+        """Seconds for which the tunnel should be held, as more was read than there is time for."""
+        return 0.0 if self._reader is None else self._reader.owed()
+
+    def pace(self, held: bool) -> None:
+        """Hold the tunnel for that, or not any more."""
+        self._is_paced = held
+        self._keep_held()
+
+    def _keep_held(self) -> None:
+        """Hold the tunnel while there is a reason."""
+        is_held = self._is_paced or self._held is not None
+        if is_held is not self._is_held:
+            self._is_held = is_held
+            self._hold(is_held)
 
     # --- to the account -------------------------------------------------------------
 
@@ -192,6 +213,10 @@ class Running:
             # What it carries is not known any more, so whatever passes is activity.
             self._is_unread = True
             (self._passed_in if event.from_client else self._passed_out).lose()
+        elif isinstance(event, Resized) and self._is_after_size():
+            # Nothing was shown or typed between the two: the last one counts.
+            self._queue[-1] = (self._now(), event)
+            return
         if self._queued + cost > QUEUE_LIMIT:
             if self.rule.deny:
                 self._stop_reading()
@@ -212,6 +237,9 @@ class Running:
             self._feeder.feed(self)
         elif not is_awaited:
             self._feeder.wake(self)
+
+    def _is_after_size(self) -> bool:
+        return bool(self._queue) and isinstance(self._queue[-1][1], Resized) and not self._losses
 
     @property
     def bytes_in(self) -> int:
@@ -255,7 +283,7 @@ class Running:
         if self._held is not None and self._queued < QUEUE_RESUME:
             self._held.cancel()
             self._held = None
-            self._hold(False)
+            self._keep_held()
         if self._losses and not self._queue and not self._is_closed:
             # Nothing else may come that it would be reported with.
             self._tell_losses()
@@ -267,8 +295,8 @@ class Running:
 
     def _stop_reading(self) -> None:
         if self._held is None:
-            self._hold(True)
             self._held = self._loop.call_later(HELD_LIMIT, self.end, TOO_FAST)
+            self._keep_held()
 
     # --- ends by rule ---------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from auditproxy.apis.session import (
     Outcome,
     PortCarried,
     Record,
+    Resized,
     Session,
     StreamEvent,
     Unreadable,
@@ -28,17 +29,24 @@ class PlainReader:
 
     def __init__(self) -> None:
         self.is_in_frame = False
+        self.free = 0.0
+        """When nothing is owed any more."""
         self.last: list[StreamEvent] = []
         """What the end of the tunnel gives."""
 
     def from_client(self, data: bytes) -> list[StreamEvent]:
-        """Standard input; ``ping`` is nothing, ``port`` 7 bytes of a connection."""
+        """Standard input; ``ping`` is nothing, ``port`` 7 bytes of a connection.
+
+        ``size 80`` is a terminal with so many columns.
+        """
         if data == b"ping":
             return []
         if data == b"port":
             return [PortCarried(0, True, 7)]
         if data == b"broken":
             return [Unreadable(True, "broken")]
+        if data.startswith(b"size "):
+            return [Resized(int(data[5:]), 24)]
         return [Carried(Channel.STDIN, data)]
 
     def from_server(self, data: bytes) -> list[StreamEvent]:
@@ -54,6 +62,10 @@ class PlainReader:
     def end(self) -> list[StreamEvent]:
         """What was given."""
         return self.last
+
+    def owed(self) -> float:
+        """What the test says, until the time has passed."""
+        return max(0.0, self.free - asyncio.get_running_loop().time())
 
     def notice(self, text: str) -> bytes:
         """The text, between frames."""

@@ -52,9 +52,13 @@ def request_for(actions: Iterable[Action]) -> SessionRequest:
 
 
 def expected(actions: Iterable[Action], *, half_close: bool = True) -> list[StreamEvent]:
-    """What is read: nothing of the client's behind the end of its input, and one outcome."""
+    """What is read: nothing of the client's behind the end of its input, and one outcome.
+
+    A size that is the last one, or has a 0, is none.
+    """
     found: list[StreamEvent] = []
     closed = decided = False
+    size: Resized | None = None
     for action in actions:
         if isinstance(action, Noise):
             continue
@@ -69,6 +73,10 @@ def expected(actions: Iterable[Action], *, half_close: bool = True) -> list[Stre
             if decided:
                 continue
             decided = True
+        elif isinstance(action, Resized):
+            if action == size or not (action.columns and action.rows):
+                continue
+            size = action
         found.append(action)
     return found
 

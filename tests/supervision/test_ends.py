@@ -45,7 +45,7 @@ async def test_no_notice_within_a_frame() -> None:
 
 
 async def test_idleness() -> None:
-    """What passes in either direction counts, pings do not; a notice, and the end."""
+    """What passes in either direction counts, pings and sizes do not; a notice, and the end."""
     stage = Stage(RecordingRule(record=Record.OUTPUT, idle_timeout=300 * SECOND))
     for send in (stage.running.from_client, stage.running.from_upstream):
         await stage.pass_time(200)
@@ -54,6 +54,9 @@ async def test_idleness() -> None:
     await stage.pass_time(200)
     stage.running.from_client(b"ping")
     stage.running.from_upstream(b"ping")
+    stage.running.from_client(b"size 80")
+    stage.running.from_client(b"size 80")
+    stage.running.from_client(b"size 81")
     await stage.pass_time(41)
     assert stage.tunnel.written == [
         b"notice: auditproxy: this session ends in 60 s unless something is sent"

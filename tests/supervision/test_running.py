@@ -2,7 +2,15 @@
 
 import pytest
 
-from auditproxy.apis.session import Carried, Channel, Outcome, PortClosed, Record, Unreadable
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    Outcome,
+    PortClosed,
+    Record,
+    Resized,
+    Unreadable,
+)
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision.account import Missing
 from auditproxy.supervision.costs import EVENT_COST
@@ -167,6 +175,46 @@ async def test_unreadable_is_not_idle(unread: bool) -> None:
     assert stage.tunnel.ends == []
     await stage.pass_time(11)
     assert len(stage.tunnel.ends) == 1
+
+
+async def test_sizes_with_nothing_between() -> None:
+    """The last one counts: however many come, they take no room."""
+    stage = Stage(ALLOW)
+    running = stage.running
+    for columns in range(20, 120):
+        running.from_client(b"size %d" % columns)
+    running.from_client(b"id")
+    for columns in range(120, 140):
+        running.from_client(b"size %d" % columns)
+    running.from_upstream(b"id")
+    batch, _ = running.waiting()
+    assert [event for _, event in batch] == [
+        Resized(119, 24),
+        Carried(Channel.STDIN, b"id"),
+        Resized(139, 24),
+        Carried(Channel.STDOUT, b"id"),
+    ]
+    running.taken(batch)
+    running.from_client(b"size 20")
+    assert [event for _, event in running.waiting()[0]] == [Resized(20, 24)]
+
+
+async def test_two_reasons_to_hold() -> None:
+    """The tunnel is read again when neither is left."""
+    stage = Stage(DENY)
+    running = stage.running
+    running.pace(True)
+    for _ in range(6):
+        running.from_upstream(PIECE)
+    batch, _ = running.waiting()
+    running.pace(False)
+    assert stage.tunnel.holds == [True]
+    running.taken(batch)
+    assert stage.tunnel.holds == [True, False]
+    running.pace(True)
+    running.pace(True)
+    running.pace(False)
+    assert stage.tunnel.holds == [True, False, True, False]
 
 
 async def test_closed() -> None:

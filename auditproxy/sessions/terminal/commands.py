@@ -7,7 +7,7 @@ with what history and completion made of it, and without what was typed without 
 
 from collections.abc import Iterator
 
-from auditproxy.apis.session import Carried, Channel, Outcome, Resized, StreamEvent
+from auditproxy.apis.session import Carried, Channel, Outcome, Resized, StreamEvent, Unreadable
 from auditproxy.sessions.terminal.entries import TypedLine
 from auditproxy.sessions.terminal.following import LineFollower
 from auditproxy.sessions.terminal.marks import Flood, Found, Mark, MarkReader
@@ -64,6 +64,8 @@ class CommandFollower(LineFollower):
                 if self._places.resize(event.columns, event.rows):
                     for entry in self._lines():
                         entry.partial = True
+            case Unreadable(from_client=True):
+                self._lose_keys()
             case Outcome():
                 self._finish()
             case _:
@@ -110,6 +112,14 @@ class CommandFollower(LineFollower):
             self._earlier.miss()
         self._entry = entry
         return self._found.take()
+
+    def _lose_keys(self) -> None:
+        """Keys are not read from here on: the terminal alone says that lines were entered."""
+        entry = self._entry or TypedLine(None, self._now, self._outputs)
+        self._entry = self._aside = None
+        self._keys.leave_paste()
+        self._earlier.miss()
+        self._unseen.lose_keys(entry)
 
     # Marks.
 

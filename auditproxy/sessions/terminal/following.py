@@ -116,6 +116,8 @@ class LineFollower:
     def _output(self, output: bytes) -> None:
         self._outputs += 1
         self._unseen.output(output)
+        if b"\n" in output and not self._editor:
+            self._unseen.feed_line(self._now)
         if not self._matters():
             self._keep(output)
             return

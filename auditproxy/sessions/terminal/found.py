@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from auditproxy.sessions.terminal.reported import TerminalCommand, claimed, exited
+from auditproxy.sessions.terminal.reported import TerminalCommand, claimed, exited, flagged
 
 
 class FoundLines:
@@ -19,6 +19,8 @@ class FoundLines:
         self._held: TerminalCommand | None = None
         self._last: TerminalCommand | None = None
         self._found: list[TerminalCommand] = []
+        self.has_gap = False
+        """Keys are missing: every line has the flag ``gap``."""
         self.count = 0
         """Lines that were given."""
 
@@ -28,7 +30,7 @@ class FoundLines:
             return
         self.release()
         self.count += 1
-        self._held = command
+        self._held = flagged(command, "gap") if self.has_gap else command
         if not self.claims:
             self.release()
 

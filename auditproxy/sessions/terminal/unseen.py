@@ -37,6 +37,8 @@ class UnseenLines:
         self._count = 0
         """Lines that had been found then."""
         self._flooded = -FLOOD
+        self._is_unread = False
+        """Keys are not read any more."""
         self._doubts = 0
         """Keys that may have put something behind a prompt, and are not accounted for."""
 
@@ -57,6 +59,17 @@ class UnseenLines:
     def forget(self) -> None:
         """It is not known any more which editor reads."""
         self._on_main = self._accepted = False
+
+    def lose_keys(self, entry: TypedLine) -> None:
+        """Keys are not read from here on; ``entry`` is what was being typed."""
+        self._is_unread = True
+        self._found.has_gap = True
+        self._found.give(entry.hidden())
+
+    def feed_line(self, now: float) -> None:
+        """Output has a line feed, and no editor reads: without keys it may answer one."""
+        if self._is_unread:
+            self.flood(now)
 
     def begin(self, now: float, *, alternate: bool) -> None:
         """An editor begins to read; after a line of one on the alternate screen, that is noted.
@@ -124,7 +137,7 @@ class UnseenLines:
             return
         if self._pending.was_ahead(text, self._places.is_prompt):
             return
-        if is_prompt is None:
+        if is_prompt is None and not self._is_unread:
             # Another program's, perhaps: only keys can have put something behind it.
             if not self._doubts:
                 return

@@ -1,6 +1,8 @@
 """How many frames of one direction are read: tiny ones cost the reader more than they carry.
 
-Reading a frame takes microseconds even if it is empty, on the thread that serves all clients.
+Reading a frame takes microseconds even if it is empty, on the thread that serves all clients. Who
+reads a tunnel holds it while more was read than there is time for (``owed``), so that a flood is
+slow and nothing of it is unread.
 """
 
 from collections.abc import Callable
@@ -16,6 +18,12 @@ a faster program has larger frames rather than more.
 MAXIMUM_AT_ONCE = 10_000
 """Small frames that are read at once after half a second without any: 20 ms of a core."""
 
+MAXIMUM_DEBT = 16_384
+"""Small frames that are read beyond that, before the tunnel is held.
+
+So many of the smallest are in one read (supervision/pacing.py, READ_AT_ONCE).
+"""
+
 SMALL = 128
 """Bytes of a frame that is not small; frames of this size on average are never too many.
 
@@ -26,6 +34,7 @@ all but one have a few bytes, and a bulk transfer may have far more than 20,000 
 TOO_MANY = "more frames than are read"
 
 _A_SECOND, _FULL = MAXIMUM_FRAMES * SMALL, MAXIMUM_AT_ONCE * SMALL
+_DEBT = MAXIMUM_DEBT * SMALL
 _UNLIMITED = 1 << 80
 
 
@@ -36,13 +45,19 @@ class FrameBudget:
     on the frames and on the time, not on how the bytes are cut.
     """
 
-    __slots__ = ("_clock", "_refilled", "full", "left")
+    __slots__ = ("_clock", "_refilled", "full", "least", "left")
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
         self._refilled = 0.0 if clock is None else clock()
         self.full = _UNLIMITED if clock is None else _FULL
         self.left = self.full
+        self.least = -_DEBT
+        """What may be left at least; below it no more is read."""
+
+    def owed(self) -> float:
+        """Seconds until nothing is owed; 0 if nothing is."""
+        return 0.0 if self.left >= 0 else max(0, -self.refill()) / _A_SECOND
 
     def refill(self) -> int:
         """Add what the time since the last call gives, and return what is left."""
@@ -55,6 +70,6 @@ class FrameBudget:
         return self.left
 
     def spend(self, frames: int, size: int = 0) -> bool:
-        """Take frames with ``size`` bytes in all; false if there were not so many left."""
+        """Take frames with ``size`` bytes in all; false if no more may be read."""
         self.left = min(self.left + size - frames * SMALL, self.full)
-        return self.left >= 0
+        return self.left >= self.least

@@ -20,7 +20,7 @@ from auditproxy.sessions.wire.frames import (
     Frames,
     unmask,
 )
-from auditproxy.sessions.wire.reader import carry
+from auditproxy.sessions.wire.reader import carry, owed_by
 from auditproxy.sessions.wire.resizes import ResizeReader
 from auditproxy.sessions.wire.status import OutcomeReader
 from auditproxy.sessions.wire.words import (
@@ -104,6 +104,11 @@ class Messages:
         self._from_client = from_client
         self._base64 = base64
         self._channel = 0
+
+    @property
+    def budget(self) -> FrameBudget:
+        """What is left for these messages and what is made of them."""
+        return self._frames.budget
 
     @property
     def between(self) -> bool:
@@ -200,12 +205,11 @@ class ChannelReader:
         self._outcome = outcome
         self._half_close = half_close
         self._with_input = with_input
-        self._sizes = ResizeReader() if with_sizes else None
         self._client: Messages | None = Messages(from_client=True, base64=base64, clock=clock)
         self._server: Messages | None = Messages(from_client=False, base64=base64, clock=clock)
+        self._sizes = ResizeReader(self._client.budget) if with_sizes else None
         self._typed = Base64Message() if base64 else None
         self._written = Base64Message() if base64 else None
-        self._closing = b""
 
     def from_client(self, data: bytes) -> list[StreamEvent]:
         """Read the next bytes that the client sent."""
@@ -222,7 +226,7 @@ class ChannelReader:
                 elif message.channel == STDIN and self._with_input:
                     carry(events, Channel.STDIN, decoded(message, self._typed))
                 elif message.channel == RESIZE and self._sizes is not None:
-                    events += self._sizes.feed(decoded(message, self._typed))
+                    self._resize(decoded(message, self._typed), events)
         except MessageError as error:
             self._client = None
             if error.args:
@@ -253,6 +257,10 @@ class ChannelReader:
             else:
                 self._decide(events, last=True)
         return events
+
+    def owed(self) -> float:
+        """Return the seconds for which the tunnel should be held."""
+        return owed_by(self._client, self._server)
 
     def end(self) -> list[StreamEvent]:
         """Return what the end of the tunnel means."""
@@ -290,6 +298,12 @@ class ChannelReader:
         outcome = self._outcome.complete(last=last)
         if outcome is not None:
             events.append(outcome)
+
+    def _resize(self, data: bytes, events: list[StreamEvent]) -> None:
+        if self._sizes is not None:
+            events += self._sizes.feed(data)
+            if self._sizes.unread:
+                raise MessageError(self._sizes.unread)
 
     def _close_channel(self, message: ChannelMessage, events: list[StreamEvent]) -> None:
         """Two bytes: the signal and the channel. Anything else ends the session on the server."""

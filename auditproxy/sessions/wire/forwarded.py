@@ -18,6 +18,7 @@ from auditproxy.apis.session import (
 )
 from auditproxy.sessions.numbered import IntegerRows, NumberedValues
 from auditproxy.sessions.wire.ports import port_number
+from auditproxy.sessions.wire.reader import owed_by
 from auditproxy.sessions.wire.spdy import (
     SpdyFrames,
     StreamData,
@@ -167,6 +168,10 @@ class ForwardReader:
         self._unanswered.clear()
         self._pending.clear()
         return events
+
+    def owed(self) -> float:
+        """Return the seconds for which the tunnel should be held."""
+        return owed_by(None if self._client_lost else self._client, self._server)
 
     def notice(self, text: str) -> bytes:
         """Return nothing: a port-forward has no terminal."""

@@ -16,6 +16,7 @@ from auditproxy.apis.session import (
 from auditproxy.sessions.wire.base64messages import Base64Message
 from auditproxy.sessions.wire.channels import ChannelMessage, MessageError, Messages, decoded
 from auditproxy.sessions.wire.forwarded import MAXIMUM_ERROR
+from auditproxy.sessions.wire.reader import owed_by
 from auditproxy.sessions.wire.words import GOING_AWAY, close_frame
 
 _PORT_SIZE = 2
@@ -97,6 +98,10 @@ class ForwardedChannelReader:
             if port.connection is not None and not port.closed:
                 _close(port, port.connection, events)
         return events
+
+    def owed(self) -> float:
+        """Return the seconds for which the tunnel should be held."""
+        return owed_by(self._client, self._server)
 
     def notice(self, text: str) -> bytes:
         """Return nothing: a port-forward has no terminal."""

@@ -68,6 +68,11 @@ class Frames:
         self.overrun = False
 
     @property
+    def budget(self) -> FrameBudget:
+        """What is left for these frames and what is made of them."""
+        return self._budget
+
+    @property
     def between(self) -> bool:
         """Whether the next byte starts a frame."""
         return self._frame is None and not self._head and not self.overrun
@@ -87,7 +92,7 @@ class Frames:
         if not 0 < payload < _NOT_SHORT or payload != size - start or first & 0x0F >= CONTROL:
             return 0
         allowed = self._budget.refill() + payload - SMALL
-        if allowed < 0:
+        if allowed < self._budget.least:
             return 0
         self._budget.left = allowed
         self.in_message = first < FINAL
@@ -104,7 +109,7 @@ class Frames:
             return parts
         at, end = 0, len(data)
         budget = self._budget
-        allowed = budget.refill()
+        allowed, least = budget.refill(), budget.least
         frame, held = self._frame, self._head
         while at < end:
             if frame is None:
@@ -126,7 +131,7 @@ class Frames:
                     held = b""
                     first, size, mask = _described(head)
                 allowed += size - SMALL
-                if allowed < 0:
+                if allowed < least:
                     self.overrun = True
                     break
                 if size > SMALL:

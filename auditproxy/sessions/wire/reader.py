@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from auditproxy.apis.session import Carried, Channel, StreamEvent
+from auditproxy.sessions.wire.budget import FrameBudget
 
 
 class SessionReader(Protocol):
@@ -23,6 +24,9 @@ class SessionReader(Protocol):
     def end(self) -> list[StreamEvent]:
         """Return what the end of the tunnel means; call it once, after the last bytes."""
 
+    def owed(self) -> float:
+        """Seconds for which the tunnel should be held, as more was read than there is time for."""
+
     def notice(self, text: str) -> bytes:
         """Return bytes that show a text on the client's terminal; none where it has no terminal,
         or in the middle of a frame.
@@ -36,3 +40,16 @@ def carry(events: list[StreamEvent], channel: Channel, data: bytes) -> None:
     """Add bytes of a channel, unless there are none."""
     if data:
         events.append(Carried(channel, data))
+
+
+class Bounded(Protocol):
+    """Reads one direction of a tunnel."""
+
+    @property
+    def budget(self) -> FrameBudget:
+        """What may be read."""
+
+
+def owed_by(*directions: Bounded | None) -> float:
+    """Seconds until no direction owes anything; None is one that is not read any more."""
+    return max((one.budget.owed() for one in directions if one is not None), default=0.0)

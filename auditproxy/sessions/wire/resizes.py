@@ -2,19 +2,23 @@
 
 Keys are case-insensitive, an object may span messages and a message may hold several. A value
 that is not one of 16 bits ends the handling of sizes, not the session (apiserver
-util/proxy/websocket.go, handleResizeEvents).
+util/proxy/websocket.go, handleResizeEvents). A size with a 0 changes nothing (kubelet and
+containerd, HandleResizing).
 """
 
 import json
 from typing import Any, NoReturn
 
 from auditproxy.apis.session import Resized
+from auditproxy.sessions.wire.budget import FrameBudget
 
 MAXIMUM_SIZE_OBJECT = 4096
 """Bytes of an object that is not complete."""
 
-MAXIMUM_SIZES = 4000
-"""Sizes of one session; each costs microseconds."""
+SIZE_COST = 8
+"""Bytes of sizes that take as long to read as a small frame; each size is one more."""
+
+TOO_LONG = f"a size of the terminal is longer than {MAXIMUM_SIZE_OBJECT} bytes, or too deep"
 
 _LARGEST = 65535
 _SPACES = b" \t\r\n"
@@ -27,15 +31,23 @@ class _Object(list[tuple[str, Any]]):
 
 
 class ResizeReader:
-    """Reads the sizes of one session."""
+    """Reads the sizes of one session; those that repeat the last one are none.
 
-    __slots__ = ("_depth", "_ended", "_escaped", "_held", "_left", "_quoted")
+    Each takes of ``budget``, and none is left out: ``unread`` says why no more can be read although
+    the server reads on, "" while all is read.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "_budget", "_depth", "_ended", "_escaped", "_held", "_last", "_quoted", "unread",
+    )  # fmt: skip
+
+    def __init__(self, budget: FrameBudget | None = None) -> None:
+        self._budget = FrameBudget() if budget is None else budget
         self._held = bytearray()
-        self._left = MAXIMUM_SIZES
+        self._last: Resized | None = None
         self._depth = 0
         self._quoted = self._escaped = self._ended = False
+        self.unread = ""
 
     def close(self) -> None:
         """Read no more sizes."""
@@ -45,24 +57,47 @@ class ResizeReader:
     def feed(self, data: bytes) -> list[Resized]:
         """Return the sizes that these bytes complete."""
         sizes: list[Resized] = []
+        if self._ended:
+            return sizes
+        found = 0
         for byte in data:
-            if self._ended:
+            if self._is_over():
                 break
             if not self._held and byte in _SPACES:
                 continue
             self._held.append(byte)
             if self._is_complete(byte):
-                size = _size(bytes(self._held))
-                self._held.clear()
-                if size is None:
-                    self.close()
-                else:
+                found += 1
+                size = self._size()
+                if size is not None and size != self._last:
+                    self._last = size
                     sizes.append(size)
-                    self._left -= 1
-                    self._ended = not self._left
             elif len(self._held) >= MAXIMUM_SIZE_OBJECT:
-                self.close()
+                self._lose()
+        # How much that was is told by what is owed then.
+        self._budget.spend(found + len(data) // SIZE_COST)
         return sizes
+
+    def _is_over(self) -> bool:
+        return self._ended
+
+    def _lose(self) -> None:
+        self.unread = TOO_LONG
+        self.close()
+
+    def _size(self) -> Resized | None:
+        """The size that is complete; None where it is none, or not valid."""
+        value = bytes(self._held)
+        self._held.clear()
+        try:
+            size = _size(value)
+        except RecursionError:
+            self._lose()
+            return None
+        if size is None:
+            self.close()
+            return None
+        return size if size.columns and size.rows else None
 
     def _is_complete(self, byte: int) -> bool:
         """Whether the value that is held ends with this byte."""
@@ -84,10 +119,13 @@ class ResizeReader:
 
 
 def _size(value: bytes) -> Resized | None:
-    """Return the size that a JSON value names, None if it is not valid."""
+    """Return the size that a JSON value names, None if it is not valid.
+
+    Raises RecursionError if it is too deep.
+    """
     try:
         members = _decoder.decode(value.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     if members is None:
         return Resized(0, 0)

@@ -111,6 +111,11 @@ class SpdyFrames:
         self._lost = False
 
     @property
+    def budget(self) -> FrameBudget:
+        """What is left for these frames and what is made of them."""
+        return self._budget
+
+    @property
     def between(self) -> bool:
         """Whether the next byte begins a frame."""
         inside = self._left or self._skipped or self._held or self._control is not None

@@ -9,7 +9,7 @@ for the start, and so it does here.
 from collections.abc import Callable
 
 from auditproxy.apis.session import Channel, InputClosed, StreamEvent, Unreadable
-from auditproxy.sessions.wire.reader import carry
+from auditproxy.sessions.wire.reader import carry, owed_by
 from auditproxy.sessions.wire.resizes import ResizeReader
 from auditproxy.sessions.wire.spdy import (
     SpdyFrames,
@@ -74,8 +74,8 @@ class StreamReader:
         self._expected = expected
         self._one_input = one_input
         self._types = types
-        self._sizes = ResizeReader() if with_sizes else None
         self._client = SpdyFrames(clock)
+        self._sizes = ResizeReader(self._client.budget) if with_sizes else None
         self._server = SpdyFrames(clock)
         self._streams: dict[int, _Stream] = {}
         self._chosen: dict[str, _Stream] = {}
@@ -137,6 +137,10 @@ class StreamReader:
     def lose_client(self) -> None:
         """Report nothing more of the client: its bytes cannot be read."""
         self._client_lost = True
+
+    def owed(self) -> float:
+        """Return the seconds for which the tunnel should be held."""
+        return owed_by(None if self._client_lost else self._client, self._server)
 
     def end(self) -> list[StreamEvent]:
         """Return what the end of the tunnel means."""
@@ -200,6 +204,8 @@ class StreamReader:
             carry(events, Channel.STDIN, data)
         elif stream.kind == _RESIZE and self._sizes is not None:
             events += self._sizes.feed(data)
+            if self._sizes.unread:
+                self._lose(self._sizes.unread, events)
 
     def _close(self, stream: _Stream, events: list[StreamEvent]) -> None:
         """The client sends no more on this stream."""

@@ -18,7 +18,7 @@ from auditproxy.sessions.wire.frames import (
     Frames,
     unmask,
 )
-from auditproxy.sessions.wire.reader import SessionReader
+from auditproxy.sessions.wire.reader import SessionReader, owed_by
 from auditproxy.sessions.wire.words import GOING_AWAY, close_frame
 
 
@@ -75,6 +75,10 @@ class TunnelReader:
                     self._client = None
                 else:
                     self._server = None
+
+    def owed(self) -> float:
+        """Return the seconds for which the tunnel should be held."""
+        return max(owed_by(self._client, self._server), self._within.owed())
 
     def notice(self, text: str) -> bytes:
         """Return nothing: a port-forward has no terminal."""

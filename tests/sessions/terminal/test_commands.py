@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditproxy.apis.session import Carried, Channel, InputClosed, Outcome, Resized, StreamEvent
+from auditproxy.apis.session import (
+    Carried,
+    Channel,
+    InputClosed,
+    Outcome,
+    Resized,
+    StreamEvent,
+    Unreadable,
+)
 from auditproxy.sessions.terminal.commands import CommandFollower
 from auditproxy.sessions.terminal.possible import PossibleTerminal
 from auditproxy.sessions.terminal.reported import TerminalCommand
@@ -612,3 +620,54 @@ def test_a_hostile_terminal_is_small(
     finally:
         tracemalloc.stop()
     assert largest < 160 * 1024
+
+
+def shown(follower: CommandFollower, now: float, output: bytes) -> list[tuple[str | None, ...]]:
+    """The lines that some output completes."""
+    event = Carried(Channel.STDOUT, output)
+    return [(one.line, *one.flags) for one in follower.take(now, event)]
+
+
+def typed(follower: CommandFollower, now: float, text: bytes) -> None:
+    """Type a text, which the terminal echoes."""
+    assert follower.take(now, Carried(Channel.STDIN, text)) == []
+    assert shown(follower, now, text.replace(b"\r", b"\r\n")) == []
+
+
+def lose_keys(follower: CommandFollower, now: float) -> list[tuple[str | None, ...]]:
+    """The lines that are known when input cannot be read any more."""
+    event = Unreadable(True, "more frames than are read")
+    return [(one.line, *one.flags) for one in follower.take(now, event)]
+
+
+def test_lines_of_an_editor_whose_input_is_not_read() -> None:
+    """What its marks show to have been entered is reported, each with ``gap``."""
+    follower = CommandFollower()
+    prompt, entered = b"\x1b[?2004h$ ", b"\r\n\x1b[?2004l\r"
+    assert shown(follower, 1.0, prompt) == []
+    typed(follower, 2.0, b"ls")
+    follower.take(2.0, Carried(Channel.STDIN, b"\r"))
+    assert shown(follower, 2.0, entered + prompt) == [("ls",)]
+    typed(follower, 3.0, b"i")
+    assert lose_keys(follower, 4.0) == [(None, "hidden", "gap")]
+    assert shown(follower, 5.0, b"d" + entered) == [("id", "prompt?", "gap")]
+    assert shown(follower, 5.5, b"root\r\n" + prompt) == [(None, "hidden", "gap")]
+    assert shown(follower, 7.0, b"cat /etc/shadow" + entered) == [
+        ("cat /etc/shadow", "prompt?", "gap")
+    ]
+    changed = b"\x1b[?2004h/tmp # "
+    assert shown(follower, 7.1, changed) == []
+    assert shown(follower, 9.0, b"id" + entered) == [(None, "hidden", "prompt?", "gap")]
+
+
+def test_lines_of_other_shells_whose_input_is_not_read() -> None:
+    """Any output may answer a line: said once a second, and not of an answer without one."""
+    follower = CommandFollower()
+    shown(follower, 1.0, b"# ")
+    follower.take(2.0, Carried(Channel.STDIN, b"ls\r"))
+    assert shown(follower, 2.0, b"ls\r\n") == [("ls",)]
+    assert lose_keys(follower, 3.0)[-1] == (None, "hidden", "gap")
+    assert shown(follower, 10.0, b"i") == []
+    assert (None, "hidden", "gap") in shown(follower, 11.0, b"d\r\nroot\r\n# ")
+    assert shown(follower, 11.5, b"id\r\nroot\r\n# ") == []
+    assert shown(follower, 12.5, b"id\r\nroot\r\n# ") == [(None, "hidden", "gap")]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from auditproxy.apis.session import Carried, Channel, SessionKind, StreamEvent, Unreadable
 from auditproxy.sessions.wire.budget import (
     MAXIMUM_AT_ONCE,
+    MAXIMUM_DEBT,
     MAXIMUM_FRAMES,
     SMALL,
     TOO_MANY,
@@ -33,6 +34,9 @@ READ = 256 * 1024
 
 STEPS = 110
 """Lines that run for one small frame, in the dearest case: a frame of SPDY in a message each."""
+
+MOST = MAXIMUM_AT_ONCE + MAXIMUM_DEBT
+"""Small frames that are read if nobody holds the tunnel."""
 
 EXEC, FORWARD = SessionKind.EXEC, SessionKind.PORT_FORWARD
 CHANNELS = ((b"Upgrade", b"websocket"), (b"Sec-WebSocket-Protocol", b"v5.channel.k8s.io"))
@@ -119,11 +123,11 @@ BYTE_BY_BYTE = b"".join(
 )
 def test_a_read_is_bounded(head: Head, kind: SessionKind, from_client: bool, raw: bytes) -> None:
     """However small the frames of a read are, it does not keep the others waiting for long."""
-    raw *= READ // len(raw) or 1
+    raw *= 2 * READ // len(raw) or 1
     one = reader(head, kind, Clock())
     events: list[StreamEvent] = []
     feed = one.from_client if from_client else one.from_server
-    assert steps(lambda: events.extend(feed(raw))) < STEPS * MAXIMUM_AT_ONCE
+    assert steps(lambda: events.extend(feed(raw))) < STEPS * MOST
     assert events[-1] == Unreadable(from_client, TOO_MANY)
     # What follows costs nothing.
     assert steps(lambda: events.extend(feed(raw))) < STEPS
@@ -136,6 +140,9 @@ def test_the_rate() -> None:
     one = reader(CHANNELS, EXEC, clock)
     typed = masked(BINARY, b"\0" + b"a" * (SMALL // 2 - 1))
     assert len(one.from_client(typed * 2 * MAXIMUM_AT_ONCE)) == 2 * MAXIMUM_AT_ONCE
+    assert one.owed() == 0.0
+    assert len(one.from_client(typed * 2 * MAXIMUM_DEBT)) == 2 * MAXIMUM_DEBT
+    assert one.owed() == pytest.approx(MAXIMUM_DEBT / MAXIMUM_FRAMES)
     for _ in range(3):
         clock.time += 0.25
         assert len(one.from_client(typed * (MAXIMUM_FRAMES // 2))) == MAXIMUM_FRAMES // 2
@@ -143,6 +150,8 @@ def test_the_rate() -> None:
     assert events == [Unreadable(True, TOO_MANY)]
     clock.time += 60.0
     assert one.from_client(typed) == []
+    # Nobody waits for what is not read.
+    assert one.owed() == 0.0
 
 
 def test_time_gives_no_more_than_is_read_at_once() -> None:
@@ -150,16 +159,14 @@ def test_time_gives_no_more_than_is_read_at_once() -> None:
     clock = Clock()
     one = reader(CHANNELS, EXEC, clock)
     clock.time += 3600.0
-    events = one.from_client(masked(PING, b"") * (MAXIMUM_AT_ONCE + 1))
+    events = one.from_client(masked(PING, b"") * (MOST + 1))
     assert events == [Unreadable(True, TOO_MANY)]
 
 
 def test_directions_are_apart() -> None:
     """What the client does is not the container's fault."""
     one = reader(CHANNELS, EXEC, Clock())
-    assert one.from_client(masked(PING, b"") * (MAXIMUM_AT_ONCE + 1)) == [
-        Unreadable(True, TOO_MANY)
-    ]
+    assert one.from_client(masked(PING, b"") * (MOST + 1)) == [Unreadable(True, TOO_MANY)]
     assert one.from_server(frame(BINARY, b"\1out")) == [Carried(Channel.STDOUT, b"out")]
 
 
@@ -180,19 +187,19 @@ def test_without_a_clock() -> None:
 def test_inflated_bytes_count() -> None:
     """A block of a few bytes that inflates to 60 KiB is read only so often."""
     client, raw = Client(), b""
-    for number in range(200):
+    for number in range(400):
         raw += client.open(2 * number + 1, {"a": "x" * 60_000})
     *opened, last = SpdyFrames(Clock()).feed(raw)
     assert last == SyncLost(TOO_MANY)
     assert all(isinstance(one, StreamOpened) for one in opened)
-    assert 10 < len(opened) <= MAXIMUM_AT_ONCE * SMALL // 60_000
+    assert 10 < len(opened) <= MOST * SMALL // 60_000
 
 
 @settings(max_examples=25)
 @given(st.lists(st.integers(0, 3 * SMALL), max_size=30), st.lists(st.integers(1, 9), max_size=9))
 def test_cuts_do_not_matter(sizes: list[int], cuts: list[int]) -> None:
     """Where the budget ends depends on the frames, not on how they are cut."""
-    raw = masked(PING, b"") * (MAXIMUM_AT_ONCE - 10) + b"".join(
+    raw = masked(PING, b"") * (MOST - 10) + b"".join(
         masked(BINARY, b"\0" + b"x" * size) for size in sizes
     )
     whole = _sizes(reader(CHANNELS, EXEC, Clock()).from_client(raw))
@@ -225,8 +232,13 @@ def test_budget() -> None:
     budget = FrameBudget(clock)
     assert budget.refill() == MAXIMUM_AT_ONCE * SMALL
     assert budget.spend(MAXIMUM_AT_ONCE)
+    assert budget.owed() == 0.0
+    assert budget.spend(MAXIMUM_DEBT)
+    assert budget.owed() == pytest.approx(MAXIMUM_DEBT / MAXIMUM_FRAMES)
     assert not budget.spend(1, SMALL - 1)
     assert budget.spend(1, SMALL + 1)
+    clock.time += MAXIMUM_DEBT / MAXIMUM_FRAMES
+    assert budget.owed() == 0.0
     clock.time += 0.1
     assert budget.refill() == pytest.approx(MAXIMUM_FRAMES * SMALL / 10, abs=1)
     clock.time -= 5.0

@@ -1,15 +1,30 @@
 """Sizes of a terminal: a stream of JSON objects."""
 
 import json
+from itertools import groupby
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.apis.session import Resized
-from auditproxy.sessions.wire.resizes import MAXIMUM_SIZE_OBJECT, MAXIMUM_SIZES, ResizeReader
+from auditproxy.sessions.wire.budget import FrameBudget
+from auditproxy.sessions.wire.resizes import MAXIMUM_SIZE_OBJECT, TOO_LONG, ResizeReader
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.time
+
 
 GOOD = b'{"Width":80,"Height":24}'
+OTHER = b'{"Width":81,"Height":24}'
 SIZE = Resized(80, 24)
 
 
@@ -18,15 +33,17 @@ SIZE = Resized(80, 24)
     [
         (GOOD + b"\n", [SIZE]),
         (GOOD, [SIZE]),
-        (GOOD + GOOD, [SIZE, SIZE]),
-        (b" \r\n\t" + GOOD + b"  " + GOOD, [SIZE, SIZE]),
+        (GOOD + OTHER, [SIZE, Resized(81, 24)]),
+        (b" \r\n\t" + GOOD + b"  " + OTHER, [SIZE, Resized(81, 24)]),
+        (GOOD + GOOD + OTHER + OTHER + GOOD, [SIZE, Resized(81, 24), SIZE]),
         (b'{"width":80,"HEIGHT":24}', [SIZE]),
         (b'{"Height":24,"X":{"Width":[1,"}"]},"Width":80}', [SIZE]),
         (b'{"Width":1,"width":2,"Width":80,"Height":24}', [SIZE]),
-        (b'{"Width":null,"Height":24}', [Resized(0, 24)]),
-        (b'{"Width":80}', [Resized(80, 0)]),
-        (b"{}", [Resized(0, 0)]),
-        (b"null" + GOOD, [Resized(0, 0), SIZE]),
+        (b'{"Width":null,"Height":24}', []),
+        (b'{"Width":80}', []),
+        (b"{}", []),
+        (GOOD + b'{"x":1}' + GOOD, [SIZE]),
+        (b"null" + GOOD, [SIZE]),
         (b'{"a":"\\"}","Width":80,"Height":24}', [SIZE]),
         (b'{"a":"\xff","Width":80,"Height":24}', [SIZE]),
         (b'{"Width":65535,"Height":65535}', [Resized(65535, 65535)]),
@@ -37,7 +54,8 @@ def test_sizes(raw: bytes, sizes: list[Resized]) -> None:
     assert ResizeReader().feed(raw) == sizes
     reader = ResizeReader()
     assert [size for byte in raw for size in reader.feed(bytes((byte,)))] == sizes
-    assert reader.feed(GOOD) == [SIZE]
+    assert reader.feed(b'{"Width":1,"Height":1}' + GOOD) == [Resized(1, 1), SIZE]
+    assert not reader.unread
 
 
 @pytest.mark.parametrize(
@@ -59,17 +77,32 @@ def test_sizes(raw: bytes, sizes: list[Resized]) -> None:
         b"nul1",
         b"}",
         b"80 24",
-        b'{"a":' + b"[" * (MAXIMUM_SIZE_OBJECT - 5),
-        b"{" + b" " * MAXIMUM_SIZE_OBJECT,
-        b'{"a":' + b"[" * 1800 + b"]" * 1800 + b"}" + b"x",
     ],
 )
 def test_the_end_of_sizes(raw: bytes) -> None:
-    """What is no size ends the handling for the rest of the session."""
+    """What is no size ends the handling for the rest of the session, on the server too."""
     reader = ResizeReader()
     assert reader.feed(GOOD) == [SIZE]
     reader.feed(raw)
-    assert reader.feed(GOOD) == []
+    assert reader.feed(OTHER) == []
+    assert not reader.unread
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":' + b"[" * (MAXIMUM_SIZE_OBJECT - 5),
+        b"{" + b" " * MAXIMUM_SIZE_OBJECT,
+        b'{"a":"' + b"x" * MAXIMUM_SIZE_OBJECT + b'","Width":20,"Height":10}',
+    ],
+)
+def test_what_the_server_reads_and_this_does_not(raw: bytes) -> None:
+    """The session must not be followed with a size that it may have no more."""
+    reader = ResizeReader()
+    assert reader.feed(GOOD) == [SIZE]
+    assert reader.feed(raw) == []
+    assert reader.unread == TOO_LONG
+    assert reader.feed(OTHER) == []
 
 
 def test_closed() -> None:
@@ -80,8 +113,16 @@ def test_closed() -> None:
 
 
 def test_sizes_without_end() -> None:
-    """A client that does nothing but resize is not followed for ever."""
-    assert len(ResizeReader().feed(b"{}" * (MAXIMUM_SIZES + 10))) == MAXIMUM_SIZES
+    """None is left out, however many came before; what they cost is owed."""
+    clock = Clock()
+    budget = FrameBudget(clock)
+    reader = ResizeReader(budget)
+    sizes = reader.feed((GOOD + OTHER) * 10_000)
+    assert sizes == [SIZE, Resized(81, 24)] * 10_000
+    assert 1.0 < budget.owed() < 10.0
+    assert reader.feed(b'{"Width":20,"Height":10}') == [Resized(20, 10)]
+    clock.time += 10.0
+    assert budget.owed() == 0.0
 
 
 @given(
@@ -95,7 +136,8 @@ def test_cut_anywhere(wanted: list[tuple[int, int]], cuts: list[int]) -> None:
     for cut in (*sorted(cuts), len(raw)):
         found += reader.feed(raw[start:cut])
         start = max(start, min(cut, len(raw)))
-    assert found == [Resized(w, h) for w, h in wanted]
+    sizes = [Resized(w, h) for w, h in wanted if w and h]
+    assert found == [size for size, _ in groupby(sizes)]
 
 
 @given(st.binary(max_size=60))
