@@ -16,7 +16,7 @@ from auditproxy.apis.session import StreamEvent
 from auditproxy.files.alerts import read_rules
 from auditproxy.sessions import rules
 from auditproxy.sessions.wire.channels import ChannelReader
-from auditproxy.sessions.wire.frames import BINARY, frame
+from auditproxy.sessions.wire.frames import BINARY, PING, frame
 from auditproxy.tunnel.protocols import websocket_accept
 from tests.conformance.client import Answer, read_answer
 from tests.fakes.proxy import RunningProxy, proxy_before, request
@@ -205,6 +205,31 @@ async def test_session(tmp_path: Path) -> None:
         assert (first["user"]["username"], first["container"]) == ("admin", "main")
         assert first["auditID"] == found.proxy.events[0]["auditID"]
         assert last["exitCode"] == 0
+
+
+@pytest.mark.parametrize("on_failure", ["Allow", "Deny"])
+async def test_what_comes_behind_a_flood(tmp_path: Path, on_failure: str) -> None:
+    """It is passed and recorded: pings without end are no reason to read no further."""
+    flood = masked(PING, b"") * 30_000 + masked(BINARY, b"\x00hidden")
+    words = frame(BINARY, b"\x01out") + frame(BINARY, b"\x03" + STATUS)
+    async with stage(tmp_path, switched(), on_failure=on_failure) as found:
+        client = await found.begin()
+        client.writer.write(flood)
+        upstream = found.upstream.connections[0]
+        await upstream.read(len(flood))
+        client.writer.write(masked(BINARY, b"\x00 too"))
+        # What is held until the flood was read: it comes once it was.
+        await upstream.read(len(masked(BINARY, b"\x00 too")))
+        upstream.send(words + frame(8, b"\x03\xe8"))
+        upstream.transport.close()
+        assert await client.rest() == words + frame(8, b"\x03\xe8")
+        client.writer.close()
+        await found.proxy.until_events(3)
+        ended = found.annotations()
+        assert (ended["exit-code"], ended["bytes-in"], ended["bytes-out"]) == ("0", "10", "3")
+        assert "Cut" not in ended["recording"]
+        kinds = [line["type"] for line in await found.lines()]
+        assert kinds == ["SessionStarted", "Input", "SessionEnded"]
 
 
 async def test_client_that_leaves(tmp_path: Path) -> None:
