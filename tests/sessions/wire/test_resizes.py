@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproxy.apis.session import Resized
+from auditproxy.apis.session import Resized, Unreadable
 from auditproxy.sessions.wire.budget import FrameBudget
+from auditproxy.sessions.wire.channels import ChannelReader
+from auditproxy.sessions.wire.frames import BINARY
 from auditproxy.sessions.wire.resizes import MAXIMUM_SIZE_OBJECT, TOO_LONG, ResizeReader
+from auditproxy.sessions.wire.status import OutcomeReader
+from auditproxy.sessions.wire.streams import StreamReader
+from tests.fakes.spdy import Client
+from tests.fakes.websocket import masked
 
 
 class Clock:
@@ -146,3 +152,27 @@ def test_garbage(raw: bytes) -> None:
     for size in ResizeReader().feed(raw):
         assert 0 <= size.columns <= 65535
         assert 0 <= size.rows <= 65535
+
+
+def test_a_session_with_such_a_size_is_unreadable() -> None:
+    """What the client sends is not read any further, and the account learns why."""
+    size = b'{"a":"' + b"x" * MAXIMUM_SIZE_OBJECT + b'","Width":20,"Height":10}'
+    client, server = Client(), Client()
+    channels = ChannelReader(
+        OutcomeReader(is_json=True, ends_command=True),
+        base64=False,
+        half_close=True,
+        with_input=True,
+        with_sizes=True,
+    )
+    streams = StreamReader(
+        OutcomeReader(is_json=True, ends_command=True), expected=None, with_sizes=True
+    )
+    streams.from_client(client.open(1, {"streamtype": "resize"}))
+    streams.from_server(server.reply(1))
+    for found in (
+        channels.from_client(masked(BINARY, b"\4" + GOOD + size)),
+        streams.from_client(client.data(1, GOOD + size)),
+    ):
+        assert found == [SIZE, Unreadable(True, TOO_LONG)]
+    assert channels.from_client(masked(BINARY, b"\0id")) == []
