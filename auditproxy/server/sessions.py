@@ -226,7 +226,7 @@ class LiveSession:
         self._switched(unread if self._running.recording else None)
 
     def _switched(self, reader: "SessionReader | Unreadable | None") -> None:
-        from auditproxy.supervision.running import Ending
+        from auditproxy.supervision.ends import Ending
 
         self._running.switched(reader, Ending(self._end, self._write))
         self._has_begun = True

@@ -7,12 +7,23 @@ stopping    the proxy waits for it          notices alone: who waits for all ses
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 NOTICE = 60.0
 """Seconds before the end at which the client is warned; half of the time if that is less."""
 
 AGAIN = 1.0
 """Seconds after which a notice of a stop is tried again that came in the middle of a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Ways to end a tunnel, or to say something in it; of the server's exchange."""
+
+    end: Callable[[str], None]
+    """End it, with a reason for the client and the event."""
+    write: Callable[[bytes], None]
+    """Send bytes to the client, between two of the upstream's frames."""
 
 
 class SessionEnds:

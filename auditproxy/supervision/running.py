@@ -11,7 +11,7 @@ and the session ends if that lasts.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from auditproxy.apis.session import (
@@ -29,9 +29,10 @@ from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.reader import SessionReader
 from auditproxy.supervision.account import Account, Closing, Timed
 from auditproxy.supervision.costs import EVENT_COST, cost_of, cost_of_all
-from auditproxy.supervision.ends import SessionEnds
+from auditproxy.supervision.ends import Ending, SessionEnds
 from auditproxy.supervision.losses import SessionLosses
 from auditproxy.supervision.passed import PassedBytes
+from auditproxy.supervision.tunnelhold import TunnelHold
 
 QUEUE_LIMIT = 1024 * 1024
 """Bytes of one session that may wait for the recorder's thread."""
@@ -52,16 +53,6 @@ class Feeder(Protocol):
 
     def feed(self, running: "Running") -> None:
         """Much waits in ``running``: it must not wait any longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Ways to end a tunnel, or to say something in it; of the server's exchange."""
-
-    end: Callable[[str], None]
-    """End it, with a reason for the client and the event."""
-    write: Callable[[bytes], None]
-    """Send bytes to the client, between two of the upstream's frames."""
 
 
 class Running:
@@ -99,9 +90,7 @@ class Running:
         self._passed_out = PassedBytes()
         self._metered = 0
         self._is_closed = False
-        self._hold: Callable[[bool], None] = _nothing
-        self._is_held = False
-        self._is_paced = False
+        self._hold = TunnelHold()
         self._held: asyncio.TimerHandle | None = None
         self._ending: Ending | None = None
         self._active = 0.0
@@ -132,7 +121,7 @@ class Running:
 
     def tied(self, hold: Callable[[bool], None]) -> None:
         """The tunnel begins."""
-        self._hold = hold
+        self._hold.begin(hold)
         self._active = self._loop.time()
         rule = self.rule
         if rule.maximum_duration:
@@ -176,10 +165,9 @@ class Running:
             for event in events:
                 if isinstance(event, Carried):
                     self._active = self._loop.time()
-                    size = len(event.data)
-                    carried += size
+                    carried += len(event.data)
                     if self.account.wants_output:
-                        self._put(event, EVENT_COST + size)
+                        self._put(event, EVENT_COST + len(event.data))
                 else:
                     if isinstance(event, PortCarried):
                         self._active = self._loop.time()
@@ -195,15 +183,7 @@ class Running:
 
     def pace(self, held: bool) -> None:
         """Hold the tunnel for that, or not any more."""
-        self._is_paced = held
-        self._keep_held()
-
-    def _keep_held(self) -> None:
-        """Hold the tunnel while there is a reason."""
-        is_held = self._is_paced or self._held is not None
-        if is_held is not self._is_held:
-            self._is_held = is_held
-            self._hold(is_held)
+        self._hold.pace(held)
 
     # --- to the account -------------------------------------------------------------
 
@@ -283,7 +263,7 @@ class Running:
         if self._held is not None and self._queued < QUEUE_RESUME:
             self._held.cancel()
             self._held = None
-            self._keep_held()
+            self._hold.wait(False)
         if self._losses and not self._queue and not self._is_closed:
             # Nothing else may come that it would be reported with.
             self._tell_losses()
@@ -296,7 +276,7 @@ class Running:
     def _stop_reading(self) -> None:
         if self._held is None:
             self._held = self._loop.call_later(HELD_LIMIT, self.end, TOO_FAST)
-            self._keep_held()
+            self._hold.wait(True)
 
     # --- ends by rule ---------------------------------------------------------------
 
@@ -337,7 +317,7 @@ class Running:
             self._held.cancel()
         self._held = None
         self._ending = None
-        self._hold = _nothing
+        self._hold.over()
         for event in self._reader.end() if self._reader is not None else ():
             if isinstance(event, Outcome):
                 self.outcome = event
@@ -361,7 +341,3 @@ class Running:
     def unfed(self, closing: Closing) -> Closing:
         """A closing with what its account was not given in the end."""
         return replace(closing, missing=self.missing, unfed=tuple(self._losses.tell()))
-
-
-def _nothing(held: bool) -> None:
-    """There is no tunnel."""

@@ -16,7 +16,8 @@ from auditproxy.apis.session import (
 from auditproxy.recordings.recording import Recording
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.supervision.account import Account
-from auditproxy.supervision.running import Ending, Running
+from auditproxy.supervision.ends import Ending
+from auditproxy.supervision.running import Running
 from auditproxy.supervision.supervisor import Supervisor
 from tests.fakes.loops import SteppedLoop
 from tests.fakes.recorded import a_session

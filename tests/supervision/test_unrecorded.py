@@ -128,12 +128,12 @@ async def test_frames_that_are_not_read(proxy: Proxy) -> None:
     assert not isinstance(reader, Unreadable)
     running = await proxy.begin(reader)
     tiny = frame(BINARY, b"\x01x")
-    running.from_upstream(tiny * 20_000)
+    running.from_upstream(tiny * 40_000)
     running.from_upstream(tiny * 100)
     await until(lambda: proxy.tunnel.ends, "the end of the session")
     state, recorded = await proxy.close(running)
-    assert (state, 9_000 < recorded < 11_000) == ("Cut", True)
-    assert running.bytes_out >= 20_100
+    assert (state, 26_000 < recorded < 27_000) == ("Cut", True)
+    assert running.bytes_out >= 40_100
     assert "unreadable" in proxy.lines[-1].flags
 
 

@@ -9,13 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from auditproxy.apis.session import (
-    PortCarried,
-    PortClosed,
-    PortOpened,
-    StreamEvent,
-    Unreadable,
-)
+from auditproxy.apis.session import PortCarried, PortClosed, PortOpened, StreamEvent, Unreadable
 from auditproxy.sessions.numbered import IntegerRows, NumberedValues
 from auditproxy.sessions.wire.ports import port_number
 from auditproxy.sessions.wire.reader import owed_by
