@@ -210,7 +210,7 @@ async def test_session(tmp_path: Path) -> None:
 @pytest.mark.parametrize("on_failure", ["Allow", "Deny"])
 async def test_what_comes_behind_a_flood(tmp_path: Path, on_failure: str) -> None:
     """It is passed and recorded: pings without end are no reason to read no further."""
-    flood = masked(PING, b"") * 30_000 + masked(BINARY, b"\x00hidden")
+    flood = masked(PING, b"") * 50_000 + masked(BINARY, b"\x00hidden")
     words = frame(BINARY, b"\x01out") + frame(BINARY, b"\x03" + STATUS)
     async with stage(tmp_path, switched(), on_failure=on_failure) as found:
         client = await found.begin()
