@@ -121,10 +121,6 @@ class SpoolStore:
             with contextlib.suppress(OSError):
                 self._begin_segment()
 
-    @property
-    def _position_file(self) -> Path:
-        return self.folder / POSITION
-
     # --- what is there -------------------------------------------------------------
 
     @property
@@ -243,6 +239,10 @@ class SpoolStore:
         while self._segments:
             segment = self._segment()
             item = self._next_in(segment)
+            if item is None and self._damaged and segment is self._segments[-1]:
+                # Damaged since it was stored: what is missing shows when there is one behind.
+                with contextlib.suppress(OSError):
+                    self._begin_segment()
             if item is None and segment is not self._segments[-1]:
                 item = self._to_next(segment)
                 if item is None:
@@ -313,14 +313,14 @@ class SpoolStore:
         self._keep_acknowledged(self._acknowledged)
 
     def _keep_acknowledged(self, position: Position) -> None:
-        self._acknowledged = position
+        self._acknowledged, path = position, self.folder / POSITION
         frees = bool(self._segments) and self._segments[0].sequence < position.segment
         try:
-            write_position(self._position_file, position, self._disk if frees else None)
+            write_position(path, position, self._disk if frees else None)
         except OSError:
             # A full disk must not keep it from being freed. Without the file all is sent again
             # that is there after a crash.
-            self._position_file.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         while self._segments and self._segments[0].sequence < position.segment:
             self._remove(self._segments[0])
 
