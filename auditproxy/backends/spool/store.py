@@ -18,14 +18,7 @@ from auditproxy.audit.gaps import Gap
 from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.spool.opening import POSITION, SYNCED, look, take
 from auditproxy.backends.spool.position import Item, Position, PositionFile, SyncedMark
-from auditproxy.backends.spool.records import (
-    EVENT,
-    GAP,
-    HEADER_SIZE,
-    Damage,
-    Header,
-    SpoolRecord,
-)
+from auditproxy.backends.spool.records import EVENT, GAP, HEADER_SIZE, Damage, Header, SpoolRecord
 from auditproxy.backends.spool.segments import (
     SegmentsReader,
     SegmentWriter,
@@ -257,6 +250,10 @@ class SpoolStore:
         while self._segments:
             segment = self._segment()
             item = self._next_in(segment)
+            if item is None and self._damaged and segment is self._segments[-1]:
+                # Damaged since it was stored: what is missing shows when there is one behind.
+                with contextlib.suppress(OSError):
+                    self._begin_segment()
             if item is None and segment is not self._segments[-1]:
                 item = self._to_next(segment)
                 if item is None:

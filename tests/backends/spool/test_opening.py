@@ -272,7 +272,7 @@ def test_a_disk_that_fails_at_the_start(tmp_path: Path) -> None:
     (path,) = tmp_path.glob("*.spool")
     os.truncate(path, path.stat().st_size - 1)
     disk = FaultyDisk()
-    disk.faults = [EIO, EIO]
+    disk.faults = [EIO, EIO, EIO]
     again = Kept(tmp_path, disk=disk)
     assert again.take() == ["a"]
     again.put("c")

@@ -72,6 +72,29 @@ def test_what_was_given_out_is_given_out_again(tmp_path: Path) -> None:
     kept.store.close()
 
 
+@pytest.mark.parametrize("how", ["one", "all", "cut"])
+def test_damage_while_it_runs(tmp_path: Path, how: str) -> None:
+    """The newest file is damaged before it is read: what is missing is said at once, and counted."""
+    kept = Kept(tmp_path)
+    kept.put(*"abc")
+    (path,) = tmp_path.glob("*.spool")
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        if how == "cut":
+            file.truncate(10)
+        else:
+            file.write(bytes(len(content)) if how == "all" else content.replace(b'"b"', b'"x"'))
+    left = ["a", "c"] if how == "one" else []
+    missing = 3 - len(left)
+    assert kept.take() == [*left, f"gap {missing}"]
+    assert [events for events, _ in kept.lost] == [missing]
+    kept.put("d")
+    assert kept.take() == [*left, f"gap {missing}", "d"]
+    kept.store.acknowledge(len(left) + 2)
+    assert (len(kept.lost), kept.store.waiting) == (1, 0)
+    kept.store.close()
+
+
 def test_segments_are_freed(tmp_path: Path) -> None:
     """A segment is removed once all its events are acknowledged, and never before."""
     kept = Kept(tmp_path, maximum_bytes=8 * 700)
