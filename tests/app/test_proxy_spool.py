@@ -170,7 +170,7 @@ async def test_a_disk_that_events_have_filled(tmp_path: Path, *, restarts: bool)
     the full disk, in this process or the next, and requests are served again, more of them than
     the disk has room for. Each event comes, or is counted and in a gap event.
     """
-    with small_disk(tmp_path, "128k") as disk:
+    with small_disk(tmp_path, "64k") as disk:
         async with FakeUpstream(replying(answer(200, b"ok"))) as upstream, Receiver() as receiver:
             receiver.gate = asyncio.Event()
             asking = Asking()
@@ -186,7 +186,7 @@ async def test_a_disk_that_events_have_filled(tmp_path: Path, *, restarts: bool)
                 receiver.gate.set()
                 await until(lambda: asking.ask(proxy), "a request is served again", seconds=20)
                 await until(lambda: ready(proxy), "it is ready", seconds=20)
-                for _ in range(150):
+                for _ in range(60):
                     await asking.ask(proxy)
 
                 async def arrived() -> bool:

@@ -119,8 +119,7 @@ class SpoolStore:
     @property
     def _next_number(self) -> int:
         """The number that the next event gets."""
-        last = self._segments[-1] if self._segments else None
-        return self._cursor.number if last is None else last.end.number
+        return self._segments[-1].end.number if self._segments else self._cursor.number
 
     def has_room(self, size: int) -> bool:
         """Whether lines of so many bytes, with what they need beside, stay below the bound."""
@@ -135,9 +134,7 @@ class SpoolStore:
         return self.maximum_bytes - 2 * HEADER_SIZE
 
     def _free_acknowledged(self) -> bool:
-        """Have no segment whose events all are acknowledged, not even the last; whether one was
-        freed. It needs no space.
-        """
+        """Free segments whose events all are acknowledged, also the last; whether there was one."""
         if not self._segments or self._under_way or self._damaged:
             return False
         self._pass_what_has_ended()
@@ -219,11 +216,16 @@ class SpoolStore:
         if self._under_way:
             self._under_way.clear()
             self._cursor, self._damaged = self._acknowledged, 0
+        begin = self._cursor, self._damaged
         batch: list[Item] = []
         taken = 0
         while len(batch) < count:
             before, damaged = self._cursor, self._damaged
-            item = self._next()
+            try:
+                item = self._next()
+            except OSError:
+                self._cursor, self._damaged = begin
+                raise
             if item is None:
                 break
             taken += len(item.line)

@@ -351,3 +351,20 @@ def test_the_front(tmp_path: Path) -> None:
     front = again.store.front()
     assert again.lost == []
     assert ids([front or b""]) == again.take(1)
+
+
+def test_a_segment_that_cannot_be_read(tmp_path: Path) -> None:
+    """What was read before it in the same batch is given out later, and not taken for sent."""
+    kept = Kept(tmp_path, maximum_bytes=8 * 300)
+    kept.put("a")
+    kept.put("b")
+    _, path = sorted(tmp_path.glob("*.spool"))
+    path.rename(tmp_path / "other")
+    path.symlink_to("other")
+    with pytest.raises(OSError, match="symbolic links"):
+        kept.take()
+    assert kept.store.waiting == 2
+    path.unlink()
+    (tmp_path / "other").rename(path)
+    assert kept.take() == ["a", "b"]
+    kept.store.close()
