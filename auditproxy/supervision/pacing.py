@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 READ_AT_ONCE = 32 * 1024
-"""Bytes that are read before it is looked at whether the tunnel has to be held."""
+"""Bytes that are read before the next check of whether the tunnel has to be held."""
 WAITING_LIMIT = 1024 * 1024
 """Bytes that wait to be read; one read of each side, as both are held."""
 

@@ -74,7 +74,7 @@ class ResizeReader:
                     sizes.append(size)
             elif len(self._held) >= MAXIMUM_SIZE_OBJECT:
                 self._lose()
-        # How much that was is told by what is owed then.
+        # What is owed then says how much that was.
         self._budget.spend(found + len(data) // SIZE_COST)
         return sizes
 
@@ -86,7 +86,7 @@ class ResizeReader:
         self.close()
 
     def _size(self) -> Resized | None:
-        """The size that is complete; None where it is none, or not valid."""
+        """The size that is complete; None without one, or for one that is not a valid size."""
         value = bytes(self._held)
         self._held.clear()
         try:

@@ -109,6 +109,18 @@ UNUSUAL = {
 }
 
 
+async def ask_unless_closed(scene: Scene, raw: bytes) -> None:
+    """Send what may have any number of answers, or end the connection; wait until it is over."""
+    client = scene.client
+    if client.closed.is_set():
+        return
+    before = len(client.received)
+    client.send(raw)
+    await until(lambda: len(client.received) > before or client.closed.is_set(), "it is answered")
+    await scene.over()
+    scene.answers = client.received.count(b"HTTP/1.1 ")
+
+
 @pytest.mark.parametrize("name", UNUSUAL)
 async def test_unusual(tmp_path: Path, name: str) -> None:
     """T089: requests that differ a little from one that is known are read as the parser reads them."""
@@ -118,15 +130,7 @@ async def test_unusual(tmp_path: Path, name: str) -> None:
         for known in (GET, PUT, GET, PUT):
             await scene.ask(known)
         for _ in range(3):
-            if not scene.client.closed.is_set():
-                before = len(scene.client.received)
-                scene.client.send(raw)
-                await until(
-                    lambda: len(scene.client.received) > before or scene.client.closed.is_set(),  # noqa: B023
-                    "it is answered",
-                )
-                await scene.over()
-                scene.answers = scene.client.received.count(b"HTTP/1.1 ")
+            await ask_unless_closed(scene, raw)
         if not scene.client.closed.is_set():
             scene.client.send(GET)
             await until(
@@ -215,15 +219,7 @@ async def test_blocks_that_are_nearly_alike(tmp_path: Path, name: str) -> None:
         await scene.ask(put(18))
         await scene.ask(request("GET", "/api", traced(3)))
         for raw in NOT_ALIKE[name]:
-            if not scene.client.closed.is_set():
-                before = len(scene.client.received)
-                scene.client.send(raw)
-                await until(
-                    lambda: len(scene.client.received) > before or scene.client.closed.is_set(),  # noqa: B023
-                    "it is answered",
-                )
-                await scene.over()
-                scene.answers = scene.client.received.count(b"HTTP/1.1 ")
+            await ask_unless_closed(scene, raw)
 
     await both(tmp_path, [], play, took=0)
 
