@@ -21,7 +21,7 @@ import sysconfig
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from auditproxy import __version__
 from tests.bench.cells import Cell, chosen
 from tests.bench.figures import Figures, header, lines, summary
 from tests.bench.measured import Measured
+from tests.bench.openidissuer import write_issuer
 from tests.bench.settings import Files, policy, write_files, write_kubeconfig
 from tests.bench.subjects import (
     FLOOR,
@@ -114,7 +115,7 @@ async def bench(run: Run, cells: Sequence[Cell]) -> Found:
     """Measure cells, those of one setup together."""
     found: Found = {cell.name: {name: [] for name in run.subjects} for cell in cells}
     shared = [cell for cell in cells if not cell.once]
-    ordered = sorted(shared, key=lambda cell: (cell.setup.level, cell.setup.identity))
+    ordered = sorted(shared, key=lambda cell: astuple(cell.setup))
     for setup, same in groupby(ordered, key=lambda cell: cell.setup):
         write_policy(run.files, setup.level)
         await run.together(setup, list(same), found)
@@ -174,6 +175,7 @@ async def main(arguments: argparse.Namespace) -> None:
         files = write_files(Path(folder), "Metadata")
         (port,) = free_ports(1)
         write_kubeconfig(files, port)
+        write_issuer(files, port)
         run = Run(tuple(subjects), arguments.rounds, arguments.seed, files, port, core)
         words = [sys.executable, "-m", "tests.bench.upstream", folder, str(port), str(run.seed)]
         upstream = await Subject.start(

@@ -9,6 +9,7 @@ from tests.bench import streams
 from tests.bench.figures import Figures, percentile
 from tests.bench.load import ask, connect
 from tests.bench.measured import Measured
+from tests.bench.openidissuer import FLAGS, ISSUED, token_of
 from tests.bench.settings import REVIEWED, TOKEN
 from tests.bench.subjects import Setup
 from tests.bench.traffic import Traffic, any_size, request_bytes
@@ -53,13 +54,13 @@ class Ask:
     target: Callable[[Traffic], str] = Traffic.target
 
 
-def requests(asked: Ask, traffic: Traffic, most: int) -> list[list[bytes]]:
+def requests(asked: Ask, traffic: Traffic, most: int, token: str) -> list[list[bytes]]:
     """Requests of each connection, which it asks in turn; each connection has its own heads."""
     known = [asked.target(traffic) + asked.marker for _ in range(asked.targets)]
     own = PREPARED if known else most // asked.connections + WARM_UP
     found = []
     for _ in range(asked.connections):
-        headers = traffic.headers(asked.token)
+        headers = traffic.headers(token)
         mine = []
         for _ in range(own):
             if known:
@@ -67,7 +68,7 @@ def requests(asked: Ask, traffic: Traffic, most: int) -> list[list[bytes]]:
             else:
                 target = asked.target(traffic) + asked.marker
             if asked.strange:
-                headers = traffic.headers(asked.token)
+                headers = traffic.headers(token)
             lines = [*headers, traffic.trace()] if asked.traced else headers
             body = b"" if asked.body is None else asked.body(traffic)
             mine.append(request_bytes(asked.method, target, lines, body, asked.media_type))
@@ -78,7 +79,8 @@ def requests(asked: Ask, traffic: Traffic, most: int) -> list[list[bytes]]:
 async def small(asked: Ask, measured: Measured) -> Figures:
     """CPU a request, its latency and how many there were a second."""
     most = MOST.get(asked.connections, MANY)
-    prepared = requests(asked, Traffic(measured.seed, measured.round), most)
+    token = token_of(measured.files, asked.token)
+    prepared = requests(asked, Traffic(measured.seed, measured.round), most, token)
     tls = measured.files.client_context(certificate=not asked.token)
     askers = await connect(measured.subject.port, tls, asked.connections)
     try:
@@ -139,6 +141,7 @@ CELLS = (
     of("strange", "GET, targets and clients' heads never seen before", targets=0, strange=True),
     of("token", "GET with a token of a file", token=TOKEN),
     of("review", "GET with a token whose review is cached", token=REVIEWED),
+    of("oidc", "GET with a token of an OIDC issuer", Setup(flags=FLAGS), token=ISSUED),
     of("list", "LIST of a namespace with a query, 8 KB", target=Traffic.list_target),
     of("put", "PUT of a lease of 200 bytes", **LEASE),
     of("put-1", "PUT of a lease of 200 bytes, 1 connection", connections=1, **LEASE),

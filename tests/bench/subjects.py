@@ -39,7 +39,7 @@ class Setup:
     level: str = "Metadata"
     identity: str = "impersonate"
     flags: tuple[str, ...] = ()
-    """More flags of auditproxy."""
+    """More flags of auditproxy, with ``{folder}`` and ``{upstream}``, the upstream's port."""
 
 
 def cores() -> tuple[set[int], set[int]]:
@@ -101,7 +101,8 @@ def command(name: str, files: Files, port: int, upstream: int, setup: Setup) -> 
     if name == FLOOR:
         words = [sys.executable, "-m", "tests.bench.floor", str(files.folder)]
         return [*words, str(port), str(upstream)]
-    serve = ["serve", *auditproxy_words(files, port, setup)]
+    words = auditproxy_words(files, port, setup)
+    serve = ["serve", *(word.format(folder=files.folder, upstream=upstream) for word in words)]
     if name == "uvloop":
         return [sys.executable, "-m", "auditproxy", *serve]
     return [sys.executable, "-c", WITHOUT_UVLOOP, *serve]

@@ -11,6 +11,7 @@ the cluster's authority. What it answers is in the target:
     LARGE_LIST           a list of 100 MiB of protobuf
     ?watch=1             a stream that has an event when ``/event`` is asked for
     a review of a token  whose it is
+    an issuer's paths    what openidissuer.py has written
 """
 
 import argparse
@@ -19,10 +20,12 @@ import collections
 import json
 import random
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvloop
 
+from tests.bench.openidissuer import answers_of
 from tests.bench.settings import GROUP, USER, Files
 from tests.bench.traffic import PROTOBUF, Traffic, compact, http_date
 from tests.fakes.wire import block, envelope
@@ -61,7 +64,8 @@ def large_list(traffic: Traffic) -> bytes:
 class Answers:
     """Whatever is the same for all connections: bodies, the date, who watches."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, issuer: Mapping[bytes, bytes]) -> None:
+        self.issuer = issuer
         self.traffic = Traffic(seed)
         self.watchers: set[asyncio.WriteTransport] = set()
         self.objects = [self.traffic.config_map(size) for size in range(500, 2000, 23)]
@@ -158,6 +162,9 @@ class ApiServer(asyncio.Protocol):
         elif path == b"/event":
             self.tell_watchers()
             self._transport.write(answers.head(audit_id, JSON, 0))
+        elif path in answers.issuer:
+            body = answers.issuer[path]
+            self._transport.write(answers.head(audit_id, JSON, len(body)) + body)
         elif path.endswith(b"reviews"):
             kind = "TokenReview" if path.endswith(b"/tokenreviews") else "SelfSubjectReview"
             body = review(kind)
@@ -217,7 +224,7 @@ class ApiServer(asyncio.Protocol):
 
 async def serve(files: Files, port: int, seed: int) -> None:
     """Serve until the process is ended."""
-    answers = Answers(seed)
+    answers = Answers(seed, answers_of(files))
     await asyncio.get_running_loop().create_server(
         lambda: ApiServer(answers),
         "127.0.0.1",
