@@ -42,6 +42,8 @@ QUEUE_FED = 256 * 1024
 """Bytes of one session with which it does not wait for the next turn of all."""
 HELD_LIMIT = 10.0
 """Seconds that a session may be held before it is ended."""
+SIZES_IN_A_ROW = 16
+"""Sizes of a terminal that wait with nothing between them; of further ones the last is kept."""
 TOO_FAST = "it cannot be recorded as fast as it runs"
 
 
@@ -193,8 +195,8 @@ class Running:
             # What it carries is not known any more, so whatever passes is activity.
             self._is_unread = True
             (self._passed_in if event.from_client else self._passed_out).lose()
-        elif isinstance(event, Resized) and self._is_after_size():
-            # Nothing was shown or typed between the two: the last one counts.
+        elif isinstance(event, Resized) and self._is_after_sizes():
+            # Nothing was shown or typed since so many: the last one counts.
             self._queue[-1] = (self._now(), event)
             return
         if self._queued + cost > QUEUE_LIMIT:
@@ -218,8 +220,10 @@ class Running:
         elif not is_awaited:
             self._feeder.wake(self)
 
-    def _is_after_size(self) -> bool:
-        return bool(self._queue) and isinstance(self._queue[-1][1], Resized) and not self._losses
+    def _is_after_sizes(self) -> bool:
+        last = self._queue[-SIZES_IN_A_ROW:]
+        is_flood = len(last) == SIZES_IN_A_ROW and all(isinstance(one, Resized) for _, one in last)
+        return is_flood and not self._losses
 
     @property
     def bytes_in(self) -> int:

@@ -18,6 +18,7 @@ from auditproxy.supervision.running import (
     HELD_LIMIT,
     QUEUE_FED,
     QUEUE_LIMIT,
+    SIZES_IN_A_ROW,
     TOO_FAST,
 )
 from tests.fakes.supervised import SECOND, PlainReader, Stage, Tunnel, Woken, a_running
@@ -178,7 +179,7 @@ async def test_unreadable_is_not_idle(unread: bool) -> None:
 
 
 async def test_sizes_with_nothing_between() -> None:
-    """The last one counts: however many come, they take no room."""
+    """Some are kept as they came; of a flood the last one counts, and it takes no more room."""
     stage = Stage(ALLOW)
     running = stage.running
     for columns in range(20, 120):
@@ -188,9 +189,12 @@ async def test_sizes_with_nothing_between() -> None:
         running.from_client(b"size %d" % columns)
     running.from_upstream(b"id")
     batch, _ = running.waiting()
+    kept = SIZES_IN_A_ROW - 1
     assert [event for _, event in batch] == [
+        *(Resized(20 + number, 24) for number in range(kept)),
         Resized(119, 24),
         Carried(Channel.STDIN, b"id"),
+        *(Resized(120 + number, 24) for number in range(kept)),
         Resized(139, 24),
         Carried(Channel.STDOUT, b"id"),
     ]

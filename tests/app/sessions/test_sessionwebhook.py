@@ -14,7 +14,6 @@ from auditproxy.options import SessionOptions
 from auditproxy.supervision.sessionspool import SessionSpool
 from auditproxy.supervision.sessionwebhook import SessionWebhook
 from tests.fakes.sessionspool import session_line
-from tests.fakes.waiting import until
 from tests.fakes.webhook import NoCredential, Receiver
 
 PLAIN = SessionOptions(webhook_config_file="w")
@@ -47,9 +46,9 @@ async def test_with_a_folder(tmp_path: Path) -> None:
         assert sample("auditproxy_session_spool_capacity_bytes") == 2**21
         found.start()
         found.listen(session_line(1))
-        await until(lambda: sample("auditproxy_session_spool_bytes"), "it is stored")
-        await found.shutdown(10.0)
         await receiver.until_received(1)
+        assert sample("auditproxy_session_spool_bytes")
+        await found.shutdown(10.0)
 
 
 async def test_another_process(tmp_path: Path) -> None:
