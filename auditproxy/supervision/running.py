@@ -42,7 +42,7 @@ QUEUE_FED = 256 * 1024
 """Bytes of one session with which it does not wait for the next turn of all."""
 HELD_LIMIT = 10.0
 """Seconds that a session may be held before it is ended."""
-SIZES_IN_A_ROW = 16
+MOST_SIZES_IN_A_ROW = 16
 """Sizes of a terminal that wait with nothing between them; of further ones the last is kept."""
 TOO_FAST = "it cannot be recorded as fast as it runs"
 
@@ -221,8 +221,10 @@ class Running:
             self._feeder.wake(self)
 
     def _is_after_sizes(self) -> bool:
-        last = self._queue[-SIZES_IN_A_ROW:]
-        is_flood = len(last) == SIZES_IN_A_ROW and all(isinstance(one, Resized) for _, one in last)
+        last = self._queue[-MOST_SIZES_IN_A_ROW:]
+        is_flood = len(last) == MOST_SIZES_IN_A_ROW and all(
+            isinstance(one, Resized) for _, one in last
+        )
         return is_flood and not self._losses
 
     @property

@@ -16,9 +16,9 @@ from auditproxy.supervision.account import Missing
 from auditproxy.supervision.costs import EVENT_COST
 from auditproxy.supervision.running import (
     HELD_LIMIT,
+    MOST_SIZES_IN_A_ROW,
     QUEUE_FED,
     QUEUE_LIMIT,
-    SIZES_IN_A_ROW,
     TOO_FAST,
 )
 from tests.fakes.supervised import SECOND, PlainReader, Stage, Tunnel, Woken, a_running
@@ -189,7 +189,7 @@ async def test_sizes_with_nothing_between() -> None:
         running.from_client(b"size %d" % columns)
     running.from_upstream(b"id")
     batch, _ = running.waiting()
-    kept = SIZES_IN_A_ROW - 1
+    kept = MOST_SIZES_IN_A_ROW - 1
     assert [event for _, event in batch] == [
         *(Resized(20 + number, 24) for number in range(kept)),
         Resized(119, 24),

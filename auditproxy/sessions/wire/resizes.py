@@ -38,11 +38,12 @@ class ResizeReader:
     """
 
     __slots__ = (
-        "_budget", "_depth", "_ended", "_escaped", "_held", "_last", "_quoted", "unread",
+        "_budget", "_bytes", "_depth", "_ended", "_escaped", "_held", "_last", "_quoted", "unread",
     )  # fmt: skip
 
     def __init__(self, budget: FrameBudget | None = None) -> None:
         self._budget = FrameBudget() if budget is None else budget
+        self._bytes = 0
         self._held = bytearray()
         self._last: Resized | None = None
         self._depth = 0
@@ -59,10 +60,11 @@ class ResizeReader:
         sizes: list[Resized] = []
         if self._ended:
             return sizes
-        found = 0
+        found, before = 0, self._bytes // SIZE_COST
         for byte in data:
             if self._is_over():
                 break
+            self._bytes += 1
             if not self._held and byte in _SPACES:
                 continue
             self._held.append(byte)
@@ -75,7 +77,7 @@ class ResizeReader:
             elif len(self._held) >= MAXIMUM_SIZE_OBJECT:
                 self._lose()
         # What is owed then says how much that was.
-        self._budget.spend(found + len(data) // SIZE_COST)
+        self._budget.spend(found + self._bytes // SIZE_COST - before)
         return sizes
 
     def _is_over(self) -> bool:
