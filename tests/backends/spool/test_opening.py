@@ -437,7 +437,8 @@ def test_any_damage(tmp_path_factory: pytest.TempPathFactory, data: st.DataObjec
     assert events == sorted(set(events))
     assert set(events) <= set(whole)
     acknowledged = {"0", "1"} if again.store._acknowledged.number >= 2 else set()
-    assert set(whole) - acknowledged <= set(events)
+    # Behind damage in two files a whole event may be in the gap instead: counted, and not sent.
+    assert len(set(whole) - acknowledged - set(events)) <= missing
     again.put("new")
     assert again.store.waiting >= 1
     again.store.acknowledge(len(found))
