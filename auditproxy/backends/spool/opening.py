@@ -76,7 +76,7 @@ def look(folder: Path) -> FoundSpool:
         # Nothing is known of what it counts.
         (folder / SYNCED).unlink(missing_ok=True)
         mark = None
-    _number(found, known.number if known else 0, mark)
+    _number(found, known, mark)
     if mark is not None and mark.segment >= begin:
         _complete(found, folder, mark, known.number if known else 0)
     found.begin = _begin(segments, known, begin)
@@ -113,9 +113,9 @@ def holds_records(folder: Path) -> bool:
     )
 
 
-def _number(found: FoundSpool, number: int, mark: Position | None) -> None:
+def _number(found: FoundSpool, known: Position | None, mark: Position | None) -> None:
     """Count the events of segments, from the first one's number on."""
-    segments, expected = found.segments, number
+    segments, expected = found.segments, known.number if known else 0
     for place, segment in enumerate(segments):
         later = segments[place + 1] if place + 1 < len(segments) else None
         if segment.first < 0:
@@ -128,15 +128,23 @@ def _number(found: FoundSpool, number: int, mark: Position | None) -> None:
         elif later is not None and later.sequence == segment.sequence + 1 and later.first >= 0:
             segment.events = max(0, later.first - segment.first)
         else:
-            segment.events = _count(segment, found, mark, is_last=later is None)
+            segment.events = _count(segment, found, mark, known, is_last=later is None)
         expected = segment.first + segment.events
 
 
 def _count(
-    segment: SpoolSegment, spool: FoundSpool, mark: Position | None, *, is_last: bool
+    segment: SpoolSegment,
+    spool: FoundSpool,
+    mark: Position | None,
+    known: Position | None = None,
+    *,
+    is_last: bool,
 ) -> int:
-    """The events that are found in a segment."""
+    """The events that are found in a segment, with those before ``known`` that were in it."""
     events, place = 0, segment.start
+    if known and known.segment == segment.sequence and known.number >= segment.first:
+        # Damage in what was acknowledged changes no number of what was not.
+        events, place = known.number - segment.first, min(known.offset, segment.size)
     reader = RecordReader(segment.path)
     try:
         while (found := reader.next(place, segment.size)) is not None:
