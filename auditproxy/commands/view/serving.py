@@ -1,7 +1,8 @@
 """The page's server: files of the page, and JSON of the trail, on the loopback interface.
 
-A few threads answer, one request at a time each. When too many wait, further ones are answered 503.
-Every answer has the headers of guarding.py, errors too.
+A few threads answer, one request at a time each. When too many wait, further ones are answered 503,
+and so are those that have no answer yet when the command ends. Every answer has the headers of
+guarding.py, errors too.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from auditproxy.commands.view.guarding import API, HEADERS, denial
 from auditproxy.commands.view.pagefiles import PageFile
 from auditproxy.health.connection import HealthConnection
 from auditproxy.health.connections import BoundedConnections
+from auditproxy.reading.sql.indexed import TrailClosed
 from auditproxy.sockets.listener import Listener, bind
 
 HOST = "127.0.0.1"
@@ -117,6 +119,8 @@ def _json_of(answer: Answer, given: Mapping[str, str]) -> tuple[int, bytes]:
     """The code and the body of an answer; what is wrong with a question is one too."""
     try:
         return 200, json.dumps(answer(given)).encode("ascii")
+    except TrailClosed as error:
+        return 503, _fault(f"{error}: auditproxy view ends")
     except Unusable as error:
         return 400, _fault("; ".join(error.faults))
     except OSError as error:

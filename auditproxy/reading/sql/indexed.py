@@ -22,7 +22,13 @@ from auditproxy.reading.trail.sources import TrailFile
 
 ANSWER_TIMEOUT = 30.0
 """Seconds that one answer may take."""
-_CLOSED = "the trail is closed"
+
+
+class TrailClosed(Unusable):
+    """A question to a trail that was closed, or is while the question waits for its answer."""
+
+    def __init__(self) -> None:
+        super().__init__("the trail is closed")
 
 
 class IndexTask(msgspec.Struct, frozen=True):
@@ -80,7 +86,7 @@ class IndexedTrail:
         """Make the index; ``report`` gets how far it is, again and again. Raises Unusable."""
         with self._lock:
             if self._closed:
-                raise Unusable(_CLOSED)
+                raise TrailClosed
             self._start(report)
             self._task = msgspec.structs.replace(self._task, is_built=True)
 
@@ -103,7 +109,7 @@ class IndexedTrail:
         question = IndexQuestion(statement, tuple(parameters), most_rows, expression)
         with self._lock:
             if self._closed:
-                raise Unusable(_CLOSED)
+                raise TrailClosed
             if self._process is None:
                 self._start(lambda done: None)
             return list(self._answer(question)["rows"])
@@ -176,6 +182,8 @@ class IndexedTrail:
         line = process.stdout.readline()
         if not line.endswith(b"\n"):
             code = self._end()
+            if self._closed:
+                raise TrailClosed
             raise Unusable(f"the process of the index ended early (exit code {code})")
         said = json.loads(line)
         if "error" in said:

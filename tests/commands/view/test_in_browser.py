@@ -1,5 +1,6 @@
 """The page in a real browser: what is done with it, and that nothing of a trail is executed."""
 
+import contextlib
 import json
 import urllib.error
 import urllib.request
@@ -51,6 +52,14 @@ class Watched:
 
     def _request(self, request: "Request") -> None:
         self.requested.append(request.url)
+
+    @contextlib.contextmanager
+    def viewing(self, *arguments: str) -> Iterator[str]:
+        """The address of a command that ends when the page asks nothing more."""
+        with viewed(*arguments) as address:
+            yield address
+            # What has no answer yet would be refused, which the browser says.
+            self.page.goto("about:blank")
 
     def open(self, address: str) -> "Page":
         """Go there, and wait for the list."""
@@ -280,7 +289,7 @@ def test_while_the_index_is_made(watched: Watched, shop: str) -> None:
 def test_hostile_trails(watched: Watched, tmp_path: Path) -> None:
     """Every text of clients is shown, and none becomes an element, a script or another order."""
     log = write(tmp_path / "audit.log", hostile_events())
-    with viewed(str(log)) as address:
+    with watched.viewing(str(log)) as address:
         page = watched.open(address)
         assert len(requests_of(page)) == len(HOSTILE)
         for place in range(len(HOSTILE)):
@@ -416,7 +425,7 @@ def test_colours_of_a_session(watched: Watched, tmp_path: Path) -> None:
     name = "2026-11-28T02-13-20.123456Z_shop_web_audit_made.cast"
     (folder / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
     write_shop(tmp_path / "logs")
-    with viewed(str(tmp_path / "logs"), f"--recordings={folder}") as address:
+    with watched.viewing(str(tmp_path / "logs"), f"--recordings={folder}") as address:
         watched.open(address)
         page = watched.page
         page.goto(f"{address.partition('#')[0]}?view=sessions&session={name}")

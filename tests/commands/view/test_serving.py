@@ -12,6 +12,7 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.commands.view.guarding import HEADERS
 from auditproxy.commands.view.pagefiles import page_files
 from auditproxy.commands.view.serving import MOST_CONNECTIONS, MOST_WAITING, PageServer
+from auditproxy.reading.sql.indexed import TrailClosed
 from auditproxy.sockets.tasks import spawn
 from tests.fakes.waiting import until
 
@@ -30,6 +31,7 @@ class Served:
                 "echo": self.echo,
                 "wait": self.wait,
                 "bad": self.bad,
+                "closed": self.closed,
                 "deep": self.deep,
                 "gone": self.gone,
             },
@@ -51,6 +53,10 @@ class Served:
     def bad(self, given: Mapping[str, str]) -> Any:
         """A fault of two lines."""
         raise Unusable("one\nline", "\x1b[2Jother")
+
+    def closed(self, given: Mapping[str, str]) -> Any:
+        """Something of a trail that was closed meanwhile."""
+        raise TrailClosed
 
     def deep(self, given: Mapping[str, str]) -> Any:
         """Something that is nested too deeply."""
@@ -163,6 +169,9 @@ async def test_faults_are_one_line(served: Served) -> None:
     code, _, body = await served.get("/api/bad")
     assert (code, json.loads(body)) == (400, {"error": "one line; \\x1b[2Jother"})
     assert (await served.get("/api/deep"))[0] == 400
+    code, _, body = await served.get("/api/closed")
+    said = {"error": "the trail is closed: auditproxy view ends"}
+    assert (code, json.loads(body)) == (503, said)
     code, _, body = await served.get("/api/gone")
     assert code == 500
     assert json.loads(body)["error"] == "audit.log cannot be used: No such file or directory"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.reading.sql.indexed import IndexedTrail, IndexProgress
+from auditproxy.reading.sql.indexed import IndexedTrail, IndexProgress, TrailClosed
 from auditproxy.reading.trail.sources import TrailFile
 from tests.fakes.trails import event, write
 
@@ -85,8 +85,8 @@ def test_closing_ends_a_question(trail: IndexedTrail) -> None:
     begun.wait(10)
     trail.close()
     thread.join(20)
-    assert len(faults) == 1
-    with pytest.raises(Unusable, match="closed"):
+    assert [type(fault) for fault in faults] == [TrailClosed]
+    with pytest.raises(TrailClosed, match="closed"):
         trail.ask("SELECT 1")
 
 
