@@ -93,8 +93,18 @@ async def reader(
 
 def target_message(traffic: Traffic, marker: str) -> bytes:
     """A GET of something that the stand-in of the upstream makes by its marker."""
-    target = f"/api/v1/namespaces/team/configmaps/{traffic.word(8)}{marker}"
-    return request_bytes("GET", target, traffic.headers())
+    return request_bytes("GET", target(traffic) + marker, traffic.headers())
+
+
+def target(traffic: Traffic) -> str:
+    """A ConfigMap."""
+    return f"/api/v1/namespaces/team/configmaps/{traffic.word(8)}"
+
+
+def small_messages(traffic: Traffic) -> list[bytes]:
+    """GETs of one client, who sends the same headers with each."""
+    headers = traffic.headers()
+    return [request_bytes("GET", f"{target(traffic)}.json-1024", headers) for _ in range(20)]
 
 
 async def bulk(kind: str, measured: Measured) -> Figures:
@@ -198,7 +208,7 @@ async def neighbours(measured: Measured) -> AsyncIterator[list[Asker]]:
 async def beside(measured: Measured, message: bytes, total: int, kind: type[Reader]) -> Figures:
     """The latency of small requests alone, and while somebody reads something large."""
     traffic = Traffic(measured.seed, measured.round)
-    own = [[target_message(traffic, ".json-1024") for _ in range(20)] for _ in range(NEIGHBOURS)]
+    own = [small_messages(traffic) for _ in range(NEIGHBOURS)]
     tls = measured.files.client_context(certificate=True)
     async with neighbours(measured) as askers:
         await ask(askers, own, 400, 1.0)
