@@ -311,13 +311,15 @@ def test_faults_of_our_own(shared: DecodeProcess) -> None:
 
 @pytest.mark.parametrize(
     ("types", "how"),
-    [
-        (decoders.Leaving(), "it ended with code 7"),
-        (decoders.Looping(), "it ended with signal|it did not reply"),
-    ],
+    [(decoders.Leaving(), "it ended with code 7"), (decoders.Looping(), "it ended with signal")],
 )
-def test_end_in_a_task(own: DecodeProcess, types: Decoder, how: str) -> None:
+@pytest.mark.timeout(300)
+def test_end_in_a_task(
+    own: DecodeProcess, types: Decoder, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A task that ends the process, or takes CPU without end, fails; the next one is done."""
+    # A busy machine gives it little CPU: the bound of that comes first, however long it takes.
+    monkeypatch.setattr(process, "WAIT", 240)
     assert done_there(own, pod()) == done_here(pod())
     before = own.pid
     with pytest.raises(ProcessEndedError, match=how):
