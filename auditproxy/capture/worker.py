@@ -34,8 +34,9 @@ from auditproxy.capture.recording import (
     seconds_for,
 )
 
-NICE = 19
-"""Its niceness: where both need one core, the proxy has it first, and for longer at once."""
+NICE = 10
+"""Its niceness: where both need one core, the proxy has it first. With the lowest
+priority, a client that keeps that core busy would keep bodies from being decoded in time."""
 MORE, SPARE_SECONDS = 1.25, 2
 """Times the CPU seconds of its bodies that a task may take, and what it may besides: bodies that
 are dear to read are passed over once more, for a quarter of the time."""

@@ -40,7 +40,7 @@ from auditproxy.capture.process import (
     Sent,
 )
 from auditproxy.capture.recording import RecordingConfiguration
-from auditproxy.capture.worker import TaskRecording
+from auditproxy.capture.worker import NICE, TaskRecording
 from auditproxy.serializer.protobuf.decoder import Decoder
 from tests.capture import decoders
 from tests.fakes.waiting import until
@@ -351,7 +351,7 @@ def test_what_it_is_given(own: DecodeProcess, monkeypatch: pytest.MonkeyPatch) -
         assert found == {
             "core": 0,
             "data": MEMORY,
-            "nice": 19,
+            "nice": min(os.nice(0) + 10, 19),
             "oom": 1000,
             "modules": [],
         }
@@ -483,7 +483,7 @@ def test_stop_of_everything(own: DecodeProcess) -> None:
 def test_it_goes_behind_the_proxy(own: DecodeProcess) -> None:
     """Its niceness counts beside the proxy, which it only does within one session."""
     done_there(own, pod())
-    assert os.getpriority(os.PRIO_PROCESS, own.pid) == 19
+    assert os.getpriority(os.PRIO_PROCESS, own.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICE
     assert os.getsid(own.pid) == os.getsid(0)
 
 
