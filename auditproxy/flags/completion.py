@@ -21,7 +21,12 @@ def completion(shell: str, commands: Sequence[Command]) -> str:
 
 def _is_text(flag: Flag) -> bool:
     """Whether the value may be a path: files are offered for it."""
-    return flag.kind is STRING or flag.kind is LIST
+    return not flag.choices and (flag.kind is STRING or flag.kind is LIST)
+
+
+def _names(flag: Flag) -> tuple[str, ...]:
+    """The flag as it is typed: by its name and by its letter."""
+    return (f"--{flag.name}", *([f"-{flag.shorthand}"] if flag.shorthand else ()))
 
 
 def _topics(command: Command) -> tuple[str, ...]:
@@ -41,12 +46,19 @@ def _bash(commands: Sequence[Command]) -> str:
             f"--{flag.name}" if flag.kind is BOOL else f"--{flag.name}=" for flag in command.flags
         )
         switches = " ".join(f"--{flag.name}" for flag in command.flags if flag.kind is BOOL)
-        files = " ".join(f"--{flag.name}" for flag in command.flags if _is_text(flag))
+        files = " ".join(name for flag in command.flags if _is_text(flag) for name in _names(flag))
+        choices = " ".join(
+            f"{name}:{','.join(flag.choices)}"
+            for flag in command.flags
+            if flag.choices
+            for name in _names(flag)
+        )
         cases += (
             f"    {command.name})\n"
             f'      flags="{flags}"\n'
             f'      switches=" {switches} "\n'
             f'      files=" {files} "\n'
+            f'      choices=" {choices} "\n'
             f'      words="{" ".join(command.words)}"\n'
             f'      operands="{"files" if command.operand else ""}"\n'
             f'      topics="{" ".join(_topics(command))}" ;;\n'
@@ -55,7 +67,7 @@ def _bash(commands: Sequence[Command]) -> str:
 # bash completion of auditproxy; in ~/.bashrc: source <(auditproxy completion bash)
 _auditproxy() {{
   local current="${{COMP_WORDS[COMP_CWORD]}}" flag="" offered="" flags switches files words topics
-  local operands
+  local choices operands before="${{COMP_WORDS[COMP_CWORD-1]}}"
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "{names}" -- "$current"))
@@ -66,16 +78,20 @@ _auditproxy() {{
   esac
   # bash makes a word of its own of each equals sign.
   if [ "$current" = "=" ]; then
-    flag="${{COMP_WORDS[COMP_CWORD-1]}}" current=""
-  elif [ "${{COMP_WORDS[COMP_CWORD-1]}}" = "=" ]; then
+    flag="$before" current=""
+  elif [ "$before" = "=" ]; then
     flag="${{COMP_WORDS[COMP_CWORD-2]}}"
-  elif [[ "$files" == *" ${{COMP_WORDS[COMP_CWORD-1]}} "* ]]; then
-    flag="${{COMP_WORDS[COMP_CWORD-1]}}"
+  elif [[ "$files" == *" $before "* || "$choices" == *" $before:"* ]]; then
+    flag="$before"
   fi
   if [ "$flag" = "--help" ]; then
     offered="$topics"
   elif [ -n "$flag" ] && [[ "$switches" == *" $flag "* ]]; then
     offered="true false"
+  elif [ -n "$flag" ] && [[ "$choices" == *" $flag:"* ]]; then
+    offered="${{choices#*" $flag:"}}"
+    offered="${{offered%% *}}"
+    offered="${{offered//,/ }}"
   elif [ -n "$flag" ] && [[ "$files" == *" $flag "* ]]; then
     compopt -o filenames 2>/dev/null
     COMPREPLY=($(compgen -f -- "$current"))
@@ -102,7 +118,7 @@ def _zsh(commands: Sequence[Command]) -> str:
     )
     cases = ""
     for command in commands:
-        specs = [_zsh_flag(command, flag) for flag in command.flags]
+        specs = [spec for flag in command.flags for spec in _zsh_flag(command, flag)]
         if command.words:
             specs.append(_quoted(f"1:word:({' '.join(command.words)})"))
         if command.operand:
@@ -133,15 +149,19 @@ fi
 """
 
 
-def _zsh_flag(command: Command, flag: Flag) -> str:
+def _zsh_flag(command: Command, flag: Flag) -> list[str]:
+    """The flag, and its letter where that has a value."""
     text = f"[{_plain(_described(flag))}]"
     if flag.name == "help":
-        return _quoted(f"--help=-{text}::group:({' '.join(_topics(command))})")
+        return [_quoted(f"--help=-{text}::group:({' '.join(_topics(command))})")]
     if flag.kind is BOOL:
-        return _quoted(f"--{flag.name}=-{text}::value:(true false)")
+        return [_quoted(f"--{flag.name}=-{text}::value:(true false)")]
     repeated = "*" if flag.kind is LIST else ""
-    values = ":_files" if _is_text(flag) else ": "
-    return _quoted(f"{repeated}--{flag.name}={text}:{flag.kind.name}{values}")
+    values = (
+        f":({' '.join(flag.choices)})" if flag.choices else ":_files" if _is_text(flag) else ": "
+    )
+    names = [f"--{flag.name}="] + ([f"-{flag.shorthand}+"] if flag.shorthand else [])
+    return [_quoted(f"{repeated}{name}{text}:{flag.kind.name}{values}") for name in names]
 
 
 def _fish(commands: Sequence[Command]) -> str:
@@ -163,6 +183,8 @@ def _fish(commands: Sequence[Command]) -> str:
         for flag in command.flags:
             letter = f" -s {flag.shorthand}" if flag.shorthand else ""
             values = "" if flag.kind is BOOL else " -r -F" if _is_text(flag) else " -x"
+            if flag.choices:
+                values += f" -a '{' '.join(flag.choices)}'"
             text = _quoted(_plain(_described(flag)))
             lines.append(f"{start} -l {flag.name}{letter}{values} -d {text}")
     return "\n".join(lines) + "\n"

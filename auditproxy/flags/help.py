@@ -138,4 +138,6 @@ def _groups(name: str, flags: Sequence[Flag]) -> str:
 
 
 def _without_section(flag: Flag) -> Flag:
-    return Flag(flag.name, flag.kind, flag.default, flag.usage, "", flag.shorthand, flag.alias)
+    return Flag(
+        flag.name, flag.kind, flag.default, flag.usage, "", flag.shorthand, flag.alias, flag.choices
+    )

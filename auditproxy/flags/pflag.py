@@ -4,10 +4,9 @@
     -v=2            -v 2            -v2           (shorthands)
     --list=a,b      --list c                      (lists: commas, repeated)
 
-Underscores in names are read as dashes, the last value of a repeated flag
-is used, and abbreviations are not accepted. Unlike pflag, and unlike argparse,
-which guesses at negative numbers and stops at the first fault, ``parse``
-continues and returns every fault, in pflag's words with a hint where one helps.
+Underscores in names are read as dashes, the last value of a repeated flag is used, and
+abbreviations are not accepted. Unlike pflag, and unlike argparse, which guesses at negative
+numbers, ``parse`` returns every fault, in pflag's words with a hint where one helps.
 """
 
 import ipaddress
@@ -149,6 +148,8 @@ class Flag:
     shorthand: str = ""
     alias: str = ""
     """A deprecated name that means the same."""
+    choices: tuple[str, ...] = ()
+    """All values that are valid, for completion; the command checks them. Empty: any value."""
 
     @property
     def spelling(self) -> str:

@@ -111,6 +111,7 @@ def settings_of(group: str, options: Any) -> Iterator[Setting]:
             _SECTIONS[group],
             declared.shorthand,
             declared.alias,
+            declared.choices,
         )
         is_path = declared.type in ("path", "paths")
         yield Setting(flag, group, field, is_path, ("", "-", *declared.words))

@@ -72,6 +72,7 @@ class AlertOptions:
             "What happens to alerts when the spool of their destination is full: drop-oldest (the "
             "oldest ones make room, and an alert with their number takes their place) or block "
             "(new ones wait in memory, and are dropped when too many do).",
+            choices=ALERT_SPOOL_POLICIES,
         ),
     ] = "drop-oldest"
     """One of ALERT_SPOOL_POLICIES."""

@@ -33,6 +33,7 @@ class AuditOptions:
             "string",
             "Where the annotations authorization.k8s.io/decision and reason come from: infer "
             "(from the answer), review (from a SubjectAccessReview, with the real reason) or off.",
+            choices=AUTHORIZATION_ANNOTATIONS,
         ),
     ] = "infer"
     """One of AUTHORIZATION_ANNOTATIONS."""

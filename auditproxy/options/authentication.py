@@ -134,6 +134,7 @@ class AuthenticationOptions:
             "authentication-token-webhook-version",
             "string",
             "Version of authentication.k8s.io for TokenReviews to the webhook: v1 or v1beta1.",
+            choices=WEBHOOK_VERSIONS,
         ),
     ] = "v1beta1"  # noqa: S105 - a version
     """One of WEBHOOK_VERSIONS."""

@@ -42,6 +42,7 @@ class BackendOptions(ABC):
             "audit-{plugin}-version",
             "string",
             "API group and version in which events are written.",
+            choices=AUDIT_VERSIONS,
         ),
     ] = "audit.k8s.io/v1"
     """One of AUDIT_VERSIONS."""

@@ -16,6 +16,7 @@ from auditproxy.options.declared import Declared
 from auditproxy.options.spool import SpooledOptions
 
 AUDIT_FORMATS = ("legacy", "json")
+LOG_MODES = (*AUDIT_MODES, DURABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class AuditLogOptions(BackendOptions):
     """The log backend."""
 
     plugin: ClassVar[str] = "log"
-    modes: ClassVar[tuple[str, ...]] = (*AUDIT_MODES, DURABLE)
+    modes: ClassVar[tuple[str, ...]] = LOG_MODES
 
     path: Annotated[
         str,
@@ -40,6 +41,7 @@ class AuditLogOptions(BackendOptions):
             "audit-log-format",
             "string",
             "Format of the events: json (one object per line) or legacy (one line of key=value).",
+            choices=AUDIT_FORMATS,
         ),
     ] = "json"
     """One of AUDIT_FORMATS."""
@@ -75,6 +77,7 @@ class AuditLogOptions(BackendOptions):
             "is counted), blocking-strict (as blocking, and a request whose arrival cannot be "
             "recorded is refused), durable (as blocking-strict, and the disk has the event before "
             "the request is sent) or batch (written later, from a buffer).",
+            choices=LOG_MODES,
         ),
     ] = "blocking"
 
@@ -139,6 +142,7 @@ class AuditWebhookOptions(SpooledOptions):
             "How the webhook works: batch (events are sent later, from a buffer), blocking (the "
             "request waits for each delivery) or blocking-strict (as blocking, and a request whose "
             "arrival cannot be recorded is refused).",
+            choices=AUDIT_MODES,
         ),
     ] = "batch"
     batch_max_size: int = 400

@@ -26,6 +26,7 @@ class Declared:
 
     ``usage`` is in sentences and leaves out the default. ``shorthand`` is a letter, ``alias`` a
     deprecated name of the flag. ``words`` are values of a path that are not paths, as ``none``.
+    ``choices`` are all values that are valid, for completion; the group's faults check them.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Declared:
     shorthand: str = ""
     alias: str = ""
     words: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 def declarations(group: type[object]) -> Mapping[str, Declared]:

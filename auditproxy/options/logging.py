@@ -24,7 +24,12 @@ class LoggingOptions:
     ] = 0
     format: Annotated[
         str,
-        Declared("logging-format", "string", "Format of the log on standard error: text or json."),
+        Declared(
+            "logging-format",
+            "string",
+            "Format of the log on standard error: text or json.",
+            choices=LOGGING_FORMATS,
+        ),
     ] = "text"
     """One of LOGGING_FORMATS."""
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.units import SECOND
+from auditproxy.options.backendoptions import AUDIT_MODES
 from auditproxy.options.declared import Declared
 from auditproxy.options.spool import SpooledOptions
 
@@ -62,6 +63,7 @@ class ReceiverOptions(SpooledOptions):
             "How the {plugin} backend works: batch (events are sent later, from a buffer), "
             "blocking (the request waits until its event is acknowledged) or blocking-strict (as "
             "blocking, and a request whose arrival cannot be recorded is refused).",
+            choices=AUDIT_MODES,
         ),
     ] = "batch"
     batch_max_size: int = 400

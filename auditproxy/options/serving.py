@@ -65,6 +65,7 @@ class ServingOptions:
             "string",
             "Oldest TLS version that clients may speak: VersionTLS10, VersionTLS11, VersionTLS12 "
             "or VersionTLS13.",
+            choices=TLS_VERSIONS,
         ),
     ] = "VersionTLS12"
     """One of TLS_VERSIONS."""
@@ -138,6 +139,7 @@ class ServingOptions:
             "Whether connections from --trusted-proxy-cidrs begin with a PROXY protocol header, "
             "which carries the client's address: off, v1, v2 or any. Connections without the "
             "header are closed.",
+            choices=PROXY_PROTOCOLS,
         ),
     ] = "off"
     """One of PROXY_PROTOCOLS."""

@@ -26,6 +26,7 @@ class SessionOptions:
             "auditproxy.io/session-...: command, container, tty, exit code, bytes, duration, "
             "recording. auto adds them if sessions are recorded, logged or sent, or if alert rules "
             "read them; or always, never.",
+            choices=SESSION_ANNOTATIONS,
         ),
     ] = "auto"
     """One of SESSION_ANNOTATIONS."""
@@ -168,6 +169,7 @@ class SessionOptions:
             "What happens to lines when the session webhook's spool is full; sessions never wait: "
             "drop-oldest (the oldest ones make room, and a line with their number takes their "
             "place) or block (new ones wait in memory, and are dropped when too many do).",
+            choices=SESSION_SPOOL_POLICIES,
         ),
     ] = "drop-oldest"
     """One of SESSION_SPOOL_POLICIES."""

@@ -45,6 +45,7 @@ class SpooledOptions(BackendOptions):
             "wait, and in the blocking modes their requests do), refuse (their requests are "
             "refused; needs mode blocking-strict) or drop-oldest (the oldest ones make room, and "
             "an event with their number takes their place).",
+            choices=SPOOL_POLICIES,
         ),
     ] = "block"
     """One of SPOOL_POLICIES."""

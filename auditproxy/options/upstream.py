@@ -44,6 +44,7 @@ class UpstreamOptions:
             "credential with Impersonate-* headers), passthrough (the client's own bearer token) "
             "or request-header (X-Remote-* headers of a front proxy, with the certificate in "
             "--proxy-client-cert-file).",
+            choices=UPSTREAM_IDENTITIES,
         ),
     ] = "impersonate"
     """One of UPSTREAM_IDENTITIES."""

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from auditproxy.cli import commands
+from auditproxy.commands.events.flags import OUTPUTS
 from auditproxy.flags.completion import SHELLS, completion
+from auditproxy.options.serving import TLS_VERSIONS
 
 
 def no_runner() -> object:
@@ -56,12 +58,17 @@ def offered(*words: str) -> list[str]:
         (("auditproxy", "policy", "l"), ["lint"]),
         (("auditproxy", "policy", "lint", "pyproject.to"), ["pyproject.toml"]),
         (("auditproxy", "demo", "--ra"), ["--raw-json"]),
+        (("auditproxy", "serve", "--audit-log-mode", "=", "d"), ["durable"]),
+        (("auditproxy", "serve", "--audit-log-mode", "bl"), ["blocking", "blocking-strict"]),
+        (("auditproxy", "serve", "--tls-min-version", "="), sorted(TLS_VERSIONS)),
+        (("auditproxy", "events", "list", "--output", "=", "j"), ["json"]),
+        (("auditproxy", "events", "list", "-o", ""), sorted(OUTPUTS)),
         (("auditproxy", "nothing", "--x"), []),
     ],
 )
 def test_bash(words: tuple[str, ...], expected: list[str]) -> None:
     """D: commands, flags, values of booleans and groups of help."""
-    assert offered(*words) == expected
+    assert sorted(offered(*words)) == sorted(expected)
 
 
 @pytest.mark.parametrize("equals", [("=",), ()])
@@ -105,6 +112,8 @@ def run_in(shell: list[str], script: str) -> list[str]:
         ("auditproxy comp", ["completion"]),
         ("auditproxy completion z", ["zsh"]),
         ("auditproxy demo --ra", ["--raw-json"]),
+        ("auditproxy serve --audit-log-mode=d", ["--audit-log-mode=durable"]),
+        ("auditproxy events list -o ya", ["yaml"]),
     ],
 )
 def test_fish(line: str, expected: list[str]) -> None:
@@ -134,6 +143,30 @@ def test_zsh() -> None:
     start = "autoload -U compinit; compinit -u -D\n"
     script = f"{start}{completion('zsh', COMMANDS)}\nprint $_comps[auditproxy]"
     assert run_in(["zsh", "-f"], script) == ["_auditproxy"]
+
+
+@pytest.mark.skipif("zsh" not in INSTALLED, reason="there is no zsh")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("auditproxy serve --audit-log-mode=d", "--audit-log-mode=durable"),
+        ("auditproxy events list -o ya", "-o yaml"),
+        ("auditproxy policy li", "policy lint"),
+    ],
+)
+def test_zsh_on_a_terminal(line: str, expected: str, tmp_path: Path) -> None:
+    """D: zsh completes a value that it is asked for on a terminal of its own."""
+    (tmp_path / "completion").write_text(completion("zsh", COMMANDS))
+    script = f"""
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "PS1=; autoload -U compinit; compinit -u -D; source {tmp_path}/completion; echo rea''dy"
+zpty -r -m shell seen '*ready*'
+zpty -n -w shell {shlex.quote(line)}$'\t'
+zpty -r -m shell seen {shlex.quote(f"*{expected}*")} && print found
+zpty -d shell
+"""
+    assert run_in(["zsh", "-f"], script) == ["found"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

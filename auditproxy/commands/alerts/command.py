@@ -27,6 +27,7 @@ FLAGS = (
         "table",
         "What alerts test prints: table, or json for one object per alert and line.",
         shorthand="o",
+        choices=OUTPUTS,
     ),
     HELP,
 )

@@ -80,6 +80,7 @@ FLAGS = (
         "filled in logs of kube-apiserver, and in a proxy's with "
         "--audit-authorization-annotations=review.",
         shorthand="o",
+        choices=OUTPUTS,
     ),
     Flag(
         "diff", BOOL, False, "Below each write, what it set or changed, where bodies are recorded."
@@ -113,7 +114,9 @@ FLAGS = (
         300 * SECOND,
         "query: the time after which a statement is ended.",
     ),
-    Flag("color", STRING, "auto", "auto, always or never. auto means on a terminal."),
+    Flag(
+        "color", STRING, "auto", "auto, always or never. auto means on a terminal.", choices=COLORS
+    ),
     HELP,
 )
 """Every flag of ``auditproxy events``."""

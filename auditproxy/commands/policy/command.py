@@ -21,6 +21,7 @@ FLAGS = (
         "text",
         "text, or json for one object per line.",
         shorthand="o",
+        choices=OUTPUTS,
     ),
     Flag(
         "fail-on",

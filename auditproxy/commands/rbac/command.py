@@ -79,6 +79,7 @@ FLAGS = (
         "",
         "json (one List, or one object), instead of YAML, or of the text of unused.",
         shorthand="o",
+        choices=("yaml", "json", "text"),
     ),
     HELP,
 )

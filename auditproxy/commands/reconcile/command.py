@@ -26,6 +26,7 @@ FLAGS = (
         "text; json has an object for each request that bypassed the proxy or differs, and one "
         "of all numbers at the end.",
         shorthand="o",
+        choices=OUTPUTS,
     ),
     Flag("timeout", DURATION, 1800 * SECOND, "The time after which the comparison is ended."),
     HELP,

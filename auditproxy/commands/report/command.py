@@ -38,6 +38,7 @@ FLAGS = (
         "text",
         "text, json (one object), or html (one file with charts that needs no network).",
         shorthand="o",
+        choices=OUTPUTS,
     ),
     Flag(
         "limit",

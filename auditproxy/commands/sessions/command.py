@@ -20,6 +20,7 @@ MEANINGS = {
     "verify": "Compare recordings with the SHA-256 that logs have of them.",
 }
 WORDS = tuple(MEANINGS)
+OUTPUTS = ("table", "json")
 
 OK = 0
 _OF_PLAY = ("speed", "idle-time-limit", "search", "input")
@@ -61,6 +62,7 @@ FLAGS = (
         "table",
         "list, show, commands, verify: table or json, one object per line.",
         shorthand="o",
+        choices=OUTPUTS,
     ),
     Flag(
         "identity",
@@ -254,7 +256,7 @@ def _faults(word: str, settings: Mapping[str, Any]) -> list[str]:
         faults.append("--session-log and --audit-log are flags of auditproxy sessions verify")
     if word == "verify" and settings["user"]:
         faults.append("--user has no effect on verify, which reads the names of files; remove it")
-    if settings["output"] not in ("table", "json"):
+    if settings["output"] not in OUTPUTS:
         faults.append(f"--output {go_quote(settings['output'])} is not table or json")
     if not 0.001 <= settings["speed"] <= 10_000:
         faults.append("--speed must be from 0.001 to 10000")

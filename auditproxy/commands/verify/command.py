@@ -31,7 +31,14 @@ FLAGS = (
         "checkpoints beside the log are of; without it, their files may have been removed for "
         "their age.",
     ),
-    Flag("output", STRING, "text", "text or json, one object per log.", shorthand="o"),
+    Flag(
+        "output",
+        STRING,
+        "text",
+        "text or json, one object per log.",
+        shorthand="o",
+        choices=OUTPUTS,
+    ),
     HELP,
 )
 """Every flag of ``auditproxy verify``."""
