@@ -24,7 +24,7 @@ def _is_text(flag: Flag) -> bool:
     return not flag.choices and (flag.kind is STRING or flag.kind is LIST)
 
 
-def _names(flag: Flag) -> tuple[str, ...]:
+def names_of(flag: Flag) -> tuple[str, ...]:
     """The flag as it is typed: by its name and by its letter."""
     return (f"--{flag.name}", *([f"-{flag.shorthand}"] if flag.shorthand else ()))
 
@@ -46,12 +46,14 @@ def _bash(commands: Sequence[Command]) -> str:
             f"--{flag.name}" if flag.kind is BOOL else f"--{flag.name}=" for flag in command.flags
         )
         switches = " ".join(f"--{flag.name}" for flag in command.flags if flag.kind is BOOL)
-        files = " ".join(name for flag in command.flags if _is_text(flag) for name in _names(flag))
+        files = " ".join(
+            name for flag in command.flags if _is_text(flag) for name in names_of(flag)
+        )
         choices = " ".join(
             f"{name}:{','.join(flag.choices)}"
             for flag in command.flags
             if flag.choices
-            for name in _names(flag)
+            for name in names_of(flag)
         )
         cases += (
             f"    {command.name})\n"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
+from auditproxy.flags.completion import names_of
 from auditproxy.flags.help import first_sentence
 from auditproxy.flags.pflag import BOOL, closest
 
@@ -49,7 +50,13 @@ def completed(words: Sequence[str], commands: Sequence[Command]) -> Iterator[str
         offered = [(one.name, first_sentence(one.summary)) for one in commands]
     elif command is not None:
         takes = {f"--{flag.name}" for flag in command.flags if flag.kind is not BOOL}
-        if current.startswith("-") and "=" not in current:
+        choices = {name: flag.choices for flag in command.flags for name in names_of(flag)}
+        flag, equals, _ = current.partition("=")
+        if chosen := choices.get(before[-1]):
+            offered = [(value, "") for value in chosen]
+        elif equals and choices.get(flag):
+            offered = [(f"{flag}={value}", "") for value in choices[flag]]
+        elif current.startswith("-") and not equals:
             offered = [(f"--{flag.name}", first_sentence(flag.usage)) for flag in command.flags]
         elif len(before) == 1 and command.words:
             offered = [(word, command.meanings.get(word, "")) for word in command.words]

@@ -99,6 +99,10 @@ def test_kubectl_completes_it(environment: dict[str, str]) -> None:
         (["view", "--port", ""], [":0"]),
         (["view", "--port=", "x"], [":0"]),
         (["completion", ""], ["bash", "zsh", "fish", ":4"]),
+        (["sessions", "list", "-o", ""], ["table", "json", ":4"]),
+        (["events", "list", "--output", "ya"], ["yaml", ":4"]),
+        (["events", "list", "--output=ya"], ["--output=yaml", ":4"]),
+        (["events", "list", "--user=ya"], [":0"]),
     ],
 )
 def test_what_is_offered(words: list[str], values: list[str]) -> None:
