@@ -23,7 +23,7 @@ from auditproxy.authentication.tokens import publickeys
 from auditproxy.authentication.tokens.bearer import MAXIMUM_TOKEN_LENGTH
 from auditproxy.backends import webhook, webhookcalls, weight
 from auditproxy.backends.spool import deadletters, intake
-from auditproxy.backends.spool import store as spooled
+from auditproxy.backends.spool import spoolfiles as spooled
 from auditproxy.capture import copies as captures
 from auditproxy.capture import decoding
 from auditproxy.capture import recording as decoded

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +32,10 @@ apiVersion: audit.k8s.io/v1
 kind: Policy
 rules: [{level: RequestResponse, verbs: [update]}, {level: Metadata}]
 """
+PATIENCE = "1h"
+"""A request may wait so long for room in a full spool, which is empty once a receiver that fails has
+taken it. No answer for SLOWEST is a broken promise before that: a spool that never has room.
+"""
 
 
 class SpoolChaos:
@@ -38,7 +43,8 @@ class SpoolChaos:
 
     ``power`` is whether kills are losses of power, ``lies`` what the disk says to have synced then,
     and has not. No round ends before ``least`` answers; with these, the receiver has shown by then
-    all that it does. ``sizes`` are bounds of the spool.
+    all that it does. ``sizes`` are bounds of the spool. A round that has not ended so in ``slowest``
+    seconds is a fault.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class SpoolChaos:
         lies: Sequence[str] = (),
         least: int = 0,
         sizes: Sequence[str] = ("4Mi", "8Mi"),
+        slowest: float = SLOWEST,
     ) -> None:
         self._folder = folder
         self._chance = random.Random(seed)
@@ -59,6 +66,8 @@ class SpoolChaos:
         self._lies = lies
         self._least = least
         self._sizes = sizes
+        self._slowest = slowest
+        self.longest_wait = 0.0
         self.seed = seed
         self.rounds = self.resumed = self.answered = self.failed = 0
         self.dead: set[Key] = set()
@@ -87,7 +96,7 @@ class SpoolChaos:
                     asyncio.create_task(self._client(proxy, number))
                     for number in range(self._connections)
                 ]
-                await until(lambda: self._is_enough(receiver), "answers", seconds=SLOWEST)
+                await self._until_enough(receiver)
                 await pause(self._chance.uniform(0.02, LONGEST))
                 await proxies.kill()
                 await asyncio.gather(*clients)
@@ -103,6 +112,14 @@ class SpoolChaos:
         with contextlib.suppress(AssertionError):
             await until(self._has_all, "all arrive", seconds=30)
         self.faults += (f"{key} never arrived" for key in sorted(self._owed))
+
+    async def _until_enough(self, receiver: ChanceReceiver) -> None:
+        try:
+            await until(lambda: self._is_enough(receiver), "answers", seconds=self._slowest)
+        except AssertionError:
+            self.faults.append(
+                f"round {self.rounds}: {len(self._answers)} answers within {self._slowest:g} seconds"
+            )
 
     def _is_enough(self, receiver: ChanceReceiver) -> bool:
         """Whether the round may end."""
@@ -137,6 +154,7 @@ class SpoolChaos:
             "--audit-webhook-mode=blocking-strict",
             f"--audit-webhook-spool-dir={self._spool}",
             "--audit-webhook-initial-backoff=0",
+            f"--request-timeout={PATIENCE}",
         )
 
     # --- both ends ---------------------------------------------------------------
@@ -149,7 +167,7 @@ class SpoolChaos:
                 connection.send(OK)
 
     async def _client(self, proxy: Newborn, number: int) -> None:
-        chance = random.Random(f"{self.seed} {self.rounds} {number}")
+        chance, clock = random.Random(f"{self.seed} {self.rounds} {number}"), time.monotonic
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             reader, writer = await proxy.connect()
             try:
@@ -159,8 +177,10 @@ class SpoolChaos:
                     if len(request) > len(LARGE):
                         # Its last event comes when it is decoded, which no request awaits.
                         self.arrivals.late.add(place(target))
+                    began = clock()
                     writer.write(request)
                     head = await reader.readuntil(b"\r\n\r\n")
+                    self.longest_wait = max(self.longest_wait, clock() - began)
                     if not head.startswith(b"HTTP/1.1 200 "):
                         self.faults.append(f"{target} was answered {head[:30]!r}")
                     await reader.readexactly(len(SMALL))
@@ -215,6 +235,7 @@ class SpoolChaos:
         """What was seen, row by row."""
         rows = [
             ("requests answered", self.answered),
+            ("longest wait for an answer, in seconds", round(self.longest_wait)),
             ("events that arrived", len(self.arrivals.events)),
             ("of these more than once", sum(each > 1 for each in self.arrivals.events.values())),
             ("dead letters", len(self.dead)),

@@ -40,3 +40,12 @@ async def test_a_disk_that_lies(tmp_path: Path, lie: str, outcome: str) -> None:
     faults = [fault for fault in chaos.faults if fault.startswith(f"{outcome}: ")]
     assert any("is not left" in fault for fault in faults)
     assert not any(fault.startswith("killed: ") for fault in chaos.faults)
+
+
+async def test_a_spool_that_never_has_room(tmp_path: Path) -> None:
+    """T247: a round without its answers is a broken promise, and does not end the others."""
+    chaos = SpoolChaos(tmp_path, seed=8, least=10**9, slowest=0.2)
+    await chaos.run(2)
+    waits = [fault for fault in chaos.faults if fault.endswith(" answers within 0.2 seconds")]
+    assert [fault.partition(":")[0] for fault in waits] == ["round 1", "round 2"]
+    assert waits == chaos.faults

@@ -10,63 +10,22 @@ One thread uses it. ``waiting``, ``size`` and ``unread`` may be read by any.
 import contextlib
 import os
 import sys
-from collections import deque
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from auditproxy.audit.gaps import Gap
-from auditproxy.backends.logfiles.disk import Disk
-from auditproxy.backends.spool.opening import POSITION, SYNCED, look, take
-from auditproxy.backends.spool.position import Item, Position, PositionFile, SyncedMark
+from auditproxy.backends.spool.opening import look, take
+from auditproxy.backends.spool.position import Item, Position
 from auditproxy.backends.spool.records import EVENT, GAP, HEADER_SIZE, Damage, Header, SpoolRecord
-from auditproxy.backends.spool.segments import (
-    SegmentsReader,
-    SegmentWriter,
-    SpoolSegment,
-    sync_last,
-)
-
-LONGEST_SEGMENT = 16 * 1024 * 1024
-"""Bytes of a segment from which on the next one is begun; a smaller spool has smaller ones."""
-SEGMENTS = 8
-"""Segments that a full spool has at least: what is freed or dropped at once is one of them."""
+from auditproxy.backends.spool.segments import SegmentWriter, SpoolSegment, sync_last
+from auditproxy.backends.spool.spoolfiles import SpoolFiles
 
 
-class SpoolStore:
-    """The files of a spool; ``gap_line`` makes the line of a gap, ``lost`` hears how many events
-    turned out to be missing, and in how many bytes nothing was found.
+class GapWaitsError(OSError):
+    """Some of the last segment is missing, and none can be begun behind it to say so."""
 
-    ``notes`` are what operators should know of the folder as it was found, and ``cut_bytes`` how
-    many bytes were cut off its end.
-    """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        maximum_bytes: int,
-        disk: Disk,
-        gap_line: Callable[[Gap], bytes],
-        lost: Callable[[int, int], None],
-    ) -> None:
-        self.folder = folder
-        self.maximum_bytes = maximum_bytes
-        self.segment_bytes = min(LONGEST_SEGMENT, max(1, maximum_bytes // SEGMENTS))
-        self._disk = disk
-        self._gap_line = gap_line
-        self._lost = lost
-        self._segments: list[SpoolSegment] = []
-        self._writer: SegmentWriter | None = None
-        self._reader = SegmentsReader()
-        self._lock = -1
-        self._acknowledged = self._cursor = Position(0, 0, 0)
-        self._damaged = self._told = 0
-        self._under_way: deque[Item] = deque()
-        self._position = PositionFile(folder / POSITION)
-        self._synced = SyncedMark(folder / SYNCED)
-        self.notes: list[str] = []
-        self.cut_bytes = 0
-        self.size = 0
+class SpoolStore(SpoolFiles):
+    """The files of a spool, written to and read; the arguments are those of SpoolFiles."""
 
     # --- opening -------------------------------------------------------------------
 
@@ -100,38 +59,12 @@ class SpoolStore:
 
     # --- what is there -------------------------------------------------------------
 
-    @property
-    def waiting(self) -> int:
-        """Events that are not acknowledged."""
-        return max(0, self._next_number - self._acknowledged.number)
-
-    @property
-    def unread(self) -> int:
-        """Events that were not given out yet."""
-        return max(0, self._next_number - self._cursor.number)
-
-    @property
-    def has_unread(self) -> bool:
-        """Whether there is something behind what was given out."""
-        last, cursor = self._segments[-1:], self._cursor
-        return bool(last) and (cursor.segment, cursor.offset) < (last[0].sequence, last[0].size)
-
-    @property
-    def _next_number(self) -> int:
-        """The number that the next event gets."""
-        return self._segments[-1].end.number if self._segments else self._cursor.number
-
     def has_room(self, size: int) -> bool:
         """Whether lines of so many bytes, with what they need beside, stay below the bound."""
         room = self.maximum_bytes - size - HEADER_SIZE
         if self.size > room:
             self._free_acknowledged()
         return self.size <= room
-
-    @property
-    def longest_record(self) -> int:
-        """Bytes of a record that has room in an empty spool."""
-        return self.maximum_bytes - 2 * HEADER_SIZE
 
     def _free_acknowledged(self) -> bool:
         """Free segments whose events all are acknowledged, also the last; whether there was one."""
@@ -223,8 +156,11 @@ class SpoolStore:
             before, damaged = self._cursor, self._damaged
             try:
                 item = self._next()
-            except OSError:
-                self._cursor, self._damaged = begin
+            except OSError as error:
+                is_whole = batch and isinstance(error, GapWaitsError)
+                self._cursor, self._damaged = (before, damaged) if is_whole else begin
+                if is_whole:
+                    break
                 raise
             if item is None:
                 break
@@ -252,16 +188,22 @@ class SpoolStore:
         while self._segments:
             segment = self._segment()
             item = self._next_in(segment)
-            if item is None and self._damaged and segment is self._segments[-1]:
-                # Damaged since it was stored: what is missing shows when there is one behind.
-                with contextlib.suppress(OSError):
-                    self._begin_segment()
+            if item is None and segment is self._segments[-1] and self._is_short(segment):
+                self._begin_behind()
             if item is None and segment is not self._segments[-1]:
                 item = self._to_next(segment)
                 if item is None:
                     continue
             return item
         return None
+
+    def _begin_behind(self) -> None:
+        """Begin a segment, so that what is missing in the last one shows; raises OSError."""
+        try:
+            self._begin_segment(reuses=False)
+        except OSError as fault:
+            text = "some of it is damaged, and there is no room to say so"
+            raise GapWaitsError(fault.errno, f"{text}: {fault.strerror}") from None
 
     def _next_in(self, segment: SpoolSegment) -> Item | None:
         """What is at the cursor, in its segment; None at the end of that."""
@@ -274,11 +216,6 @@ class SpoolStore:
             self._damaged += found.end - found.start
             self._cursor = Position(segment.sequence, found.end, number)
         return None
-
-    def _segment(self) -> SpoolSegment:
-        """The segment of the cursor."""
-        wanted = self._cursor.segment
-        return next(each for each in self._segments if each.sequence == wanted)
 
     def _record(self, segment: SpoolSegment) -> SpoolRecord | Damage | None:
         """What is at the cursor; events that its segment should not have any more are not seen."""
