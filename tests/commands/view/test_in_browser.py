@@ -280,9 +280,21 @@ def test_while_the_index_is_made(watched: Watched, shop: str) -> None:
     assert page.locator("#rows").get_attribute("aria-busy") == "true"
     assert page.locator("#filters").evaluate("one => one.inert")
     assert page.locator("#made").evaluate("one => one.value") == 34.4
+    # What is asked for meanwhile is shown then, and refused by nobody.
+    page.locator("#rows tbody tr").click()
+    assert "key=" in page.url
+    for key in "rnps":
+        page.keyboard.press(key)
+    assert "key=" not in page.url
+    page.evaluate(
+        "history.pushState(null, '', '?user=bob'); dispatchEvent(new PopStateEvent('popstate'))"
+    )
+    assert page.locator("#fault").is_hidden()
+    assert {one.partition("/api/")[2] for one in watched.requested if "/api/" in one} == {"trail"}
     page.unroute("**/api/trail")
     expect(page.locator("#making")).to_be_hidden()
-    assert len(requests_of(page)) == 13
+    assert 0 < len(requests_of(page)) < 13
+    assert page.locator("#filters [name=user]").input_value() == "bob"
     assert not page.locator("#filters").evaluate("one => one.inert")
 
 

@@ -10,7 +10,7 @@ import { pageKey, requests, showPage } from "./requests.js";
 import { closeSession, loadSession, loadSessions, sessions } from "./sessions.js";
 import { followTimeline, showTimeline } from "./timeline.js";
 
-let trail = { files: [], sessions: 0 };
+let trail = { files: [], sessions: 0, isMade: false };
 
 const withFault = (action) => async (...given) => {
   try {
@@ -25,14 +25,15 @@ const address = () => Object.fromEntries(new URLSearchParams(location.search));
 const isSessions = () => address().view === "sessions" && trail.sessions > 0;
 const list = () => (isSessions() ? sessions : requests);
 
-// Show what the address says.
+// Show what the address says; requests of an index that is still being made, once it is made.
 const show = withFault(async () => {
   const second = isSessions();
   at("requests").hidden = second;
   at("sessions").hidden = !second;
   at("show-requests").setAttribute("aria-pressed", !second);
   at("show-sessions").setAttribute("aria-pressed", second);
-  await (second ? showSessions() : showRequests());
+  if (second) await showSessions();
+  else if (trail.isMade) await showRequests();
 });
 
 async function showRequests() {
@@ -101,7 +102,7 @@ function close() {
 requests.onOpen((row) => {
   const key = JSON.stringify(row.key);
   go({ ...address(), key }, { replace: true });
-  withFault(loadDetail)(key);
+  if (trail.isMade) withFault(loadDetail)(key);
 });
 sessions.onOpen((row) => {
   go({ ...address(), session: row.name }, { replace: true });
