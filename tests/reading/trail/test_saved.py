@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditproxy.apis.faults import Unusable
@@ -71,18 +71,25 @@ _FILTERS = st.dictionaries(
 ).filter(lambda chosen: "code" not in chosen and "kind" not in chosen)  # fmt: skip
 
 
-@pytest.mark.timeout(300)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(_FILTERS, st.sampled_from([(), ("4xx",), ("!403",)]), st.integers(1, 8))
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """All events saved, and as a log."""
+    folder = tmp_path_factory.mktemp("both")
+    return save(folder, _ALL), write(folder / "saved.log", _ALL)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    filters=_FILTERS,
+    codes=st.sampled_from([(), ("4xx",), ("!403",)]),
+    limit=st.integers(1, 8),
+)
 def test_searches(
-    tmp_path: Path, filters: dict[str, Any], codes: tuple[str, ...], limit: int
+    both: tuple[Path, Path], filters: dict[str, Any], codes: tuple[str, ...], limit: int
 ) -> None:
     """The newest that a search admits are those of the log."""
-    path = save(tmp_path, _ALL)
     search = Search(conditions=conditions_of(filters | {"code": codes}))
-    log = trail_file(str(write(tmp_path / "saved.log", _ALL)))
-    found = newest([trail_file(str(path))], search, limit)
-    expected = newest([log], search, limit)
+    found, expected = (newest([trail_file(str(one))], search, limit) for one in both)
     assert [one.event.audit_id for one in found.requests] == [
         one.event.audit_id for one in expected.requests
     ]
