@@ -60,8 +60,15 @@ async def _read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 
 def has_ended(lines: Sequence[Event], audit_id: str) -> bool:
-    """Whether the session log says that the session is over."""
-    return any(line["auditID"] == audit_id and line["type"] == "SessionEnded" for line in lines)
+    """Whether the session log says that the session is over, and its recording is there.
+
+    A recording gets its name when the disk has it, which is later than that line.
+    """
+    ended = [
+        line for line in lines if line["auditID"] == audit_id and line["type"] == "SessionEnded"
+    ]
+    path = ended[0].get("recording", {}).get("path", "") if ended else ""
+    return bool(ended) and (not path or Path(path).is_file())
 
 
 def shell_faults(lines: Sequence[Event], events: Sequence[Event], audit_id: str) -> list[str]:

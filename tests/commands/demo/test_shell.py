@@ -65,6 +65,11 @@ def test_nothing_is_missing(tmp_path: Path) -> None:
     assert shell_faults(found, [event(path)], ID) == []
     assert has_ended(found, ID)
     assert not has_ended(found[:-1], ID)
+    # The line is written before the disk has the recording, which gets its name then.
+    there = Path(path).rename(f"{path}.part")
+    assert not has_ended(found, ID)
+    there.rename(path)
+    assert has_ended(found, ID)
     assert found[-1]["type"] == SessionEventType.ENDED
 
 
