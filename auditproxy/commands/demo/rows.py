@@ -1,21 +1,24 @@
 """One request as one row of text: its columns, safe for a terminal and cut to its width.
 
     time      user             request                        result             recorded
-    13:06:31  admin as viewer  exec in default/hello: env     101, 0.4 s         metadata
+    13:06:31  admin as viewer  exec hello -n default -- env   101, 0.4 s         metadata
 
-Names in events are chosen by clients. Whatever could steer a terminal, hide or
-reorder text is spelled out, and columns are counted as terminals show them.
+What is said of a request is what ``auditproxy events`` says of it. Names in events are chosen by
+clients: whatever could steer a terminal, hide or reorder text is spelled out.
 """
 
 import json
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from http import HTTPStatus
 from typing import Any, Literal
 
-from auditproxy.commands.demo.words import request_in_words
+from auditproxy.apis.units import SECOND
+from auditproxy.commands.events.rows import user_of
+from auditproxy.reading.meaning.cells import fitted, visible
+from auditproxy.reading.meaning.events import Counts, event_of
+from auditproxy.reading.meaning.facts import ALLOWED, RequestFacts
+from auditproxy.reading.meaning.requests import TrailRequest, seen_event
+from auditproxy.reading.meaning.sentences import result, sentence
 
 Tone = Literal["heading", "read", "changed", "open", "refused", "failed"]
 
@@ -49,30 +52,23 @@ class Row:
 HEADING = Row("TIME", "USER", "REQUEST", "RESULT", "RECORDED", "heading")
 
 
-def row_of(event: Mapping[str, Any], *, is_open: bool = False) -> Row:
-    """The row of a request by its last event, or by its ResponseStarted when it ``is_open``."""
+def facts_of(event: Mapping[str, Any]) -> RequestFacts:
+    """What readers know of a request by one of its events."""
+    return RequestFacts(TrailRequest(((seen_event(event_of(dict(event), Counts())),),)))
+
+
+def row_of(event: Mapping[str, Any]) -> Row:
+    """The row of a request by its last event, or by its ResponseStarted while it is open."""
+    facts = facts_of(event)
     return Row(
         event["stageTimestamp"][11:19],
-        user_of(event),
-        request_in_words(event),
-        "open" if is_open else _result(event),
+        user_of(facts) or "-",
+        sentence(facts),
+        _result(facts),
         _recorded(event),
-        "open" if is_open else _tone(event),
+        _tone(facts),
         event["requestReceivedTimestamp"],
     )
-
-
-def user_of(event: Mapping[str, Any]) -> str:
-    """``admin``, ``admin as viewer``, or a dash if no user was authenticated."""
-    user = event["user"].get("username") or "-"
-    if "impersonatedUser" in event:
-        user += f" as {event['impersonatedUser'].get('username') or '-'}"
-    return str(user)
-
-
-def is_session(event: Mapping[str, Any]) -> bool:
-    """Whether an exec, an attach or a port-forward is asked for."""
-    return _subresource(event) in ("exec", "attach", "portforward")
 
 
 def cells(row: Row, width: int) -> list[tuple[str, str]]:
@@ -81,7 +77,10 @@ def cells(row: Row, width: int) -> list[tuple[str, str]]:
     widths = next(fixed for least, fixed in _FIXED if width >= least)
     room = width - sum(widths.values()) - len(GAP) * len(widths)
     names = [name for name in _ORDER if name == "request" or name in widths]
-    return [(name, fitted(getattr(row, name), widths.get(name, room))) for name in names]
+    return [
+        (name, fitted(visible(getattr(row, name), _LONGEST), widths.get(name, room)))
+        for name in names
+    ]
 
 
 def text_of(row: Row, width: int) -> str:
@@ -89,70 +88,17 @@ def text_of(row: Row, width: int) -> str:
     return GAP.join(text for _, text in cells(row, width)).rstrip()
 
 
-def fitted(text: str, width: int) -> str:
-    """Safe text of exactly ``width`` columns: padded, or cut with an ellipsis."""
-    shown = visible(text)
-    if columns(shown) > width:
-        room, kept = width - 1, ""
-        for char in shown:
-            room -= columns(char)
-            if room < 0:
-                break
-            kept += char
-        shown = f"{kept.rstrip()}…"
-    return shown + " " * (width - columns(shown))
+def _result(facts: RequestFacts) -> str:
+    """``200``, ``403 Forbidden``, ``101 open``, ``101, 3.2 s`` of what was long-running."""
+    text = result(facts) or "no answer"
+    if facts.outcome != ALLOWED or not facts.code or facts.duration is None or not _is_long(facts):
+        return text
+    return f"{text}, {seconds_in_words(facts.duration / SECOND)}"
 
 
-def visible(text: str) -> str:
-    """Text without characters that steer a terminal or cannot be seen; those become ``\\x1b``."""
-    return "".join(
-        char if char.isprintable() and not _is_selector(char) else ascii(char)[1:-1]
-        for char in text[:_LONGEST]
-    )
-
-
-def columns(text: str) -> int:
-    """How many columns of a terminal visible text takes."""
-    return sum(_columns_of(char) for char in text)
-
-
-def _columns_of(char: str) -> int:
-    if char.isascii():
-        return 1
-    if unicodedata.category(char) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "FW" else 1
-
-
-def _is_selector(char: str) -> bool:
-    """Variation selectors change how wide the character before them is."""
-    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
-
-
-def _result(event: Mapping[str, Any]) -> str:
-    """``200``, ``403 Forbidden``, ``101, 3.2 s`` of what was long-running."""
-    status = event.get("responseStatus", {})
-    code = status.get("code", 0)
-    if event["stage"] == "Panic":
-        return f"{code or 500} Panic"
-    if code >= 400:
-        return f"{code} {status.get('reason') or _phrase(code)}".rstrip()
-    return f"{code}, {_duration(event)}" if _is_long(event) else str(code or "no answer")
-
-
-def _is_long(event: Mapping[str, Any]) -> bool:
-    return event["verb"] == "watch" or is_session(event) or _subresource(event) in ("log", "proxy")
-
-
-def _subresource(event: Mapping[str, Any]) -> str:
-    return str(event.get("objectRef", {}).get("subresource", ""))
-
-
-def _duration(event: Mapping[str, Any]) -> str:
-    first, last = (
-        datetime.fromisoformat(event[key]) for key in ("requestReceivedTimestamp", "stageTimestamp")
-    )
-    return seconds_in_words((last - first).total_seconds())
+def _is_long(facts: RequestFacts) -> bool:
+    is_stream = facts.reference.subresource in ("log", "proxy")
+    return facts.event.verb == "watch" or facts.is_session or is_stream
 
 
 def seconds_in_words(seconds: float) -> str:
@@ -162,13 +108,6 @@ def seconds_in_words(seconds: float) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def _phrase(code: int) -> str:
-    try:
-        return HTTPStatus(code).phrase
-    except ValueError:
-        return ""
 
 
 def _recorded(event: Mapping[str, Any]) -> str:
@@ -181,11 +120,12 @@ def _recorded(event: Mapping[str, Any]) -> str:
     return f"{'both bodies' if len(held) == 2 else what}, {size / 1000:.1f} kB"
 
 
-def _tone(event: Mapping[str, Any]) -> Tone:
-    code = event.get("responseStatus", {}).get("code", 0)
-    if event["stage"] == "Panic" or code >= 500:
+def _tone(facts: RequestFacts) -> Tone:
+    if facts.event.stage == "Panic" or facts.code >= 500:
         return "failed"
-    if code >= 400:
+    if facts.code >= 400:
         return "refused"
-    is_read = event["verb"] in ("get", "list", "watch") and not is_session(event)
+    if facts.is_open:
+        return "open"
+    is_read = facts.event.verb in ("get", "list", "watch") and not facts.is_session
     return "read" if is_read else "changed"

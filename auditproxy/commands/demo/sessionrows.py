@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditproxy.alerts.alert import Alert
-from auditproxy.commands.demo.rows import Row, Tone, seconds_in_words, user_of
+from auditproxy.commands.demo.rows import Row, Tone, seconds_in_words
 from auditproxy.serializer.times import micro_time
 from auditproxy.sessions.lines import UNRECORDED
 
@@ -54,6 +54,14 @@ def _row(
     tone: Tone = "changed",
 ) -> Row:
     return Row(line["timestamp"][11:19], user_of(line), words, result, recorded, tone)
+
+
+def user_of(line: Mapping[str, Any]) -> str:
+    """``admin``, ``admin as viewer``, or a dash if no user was authenticated."""
+    user = line["user"].get("username") or "-"
+    if "impersonatedUser" in line:
+        user += f" as {line['impersonatedUser'].get('username') or '-'}"
+    return str(user)
 
 
 def _place(line: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from rich.live import Live
 from rich.text import Text
 
 from auditproxy.alerts.alert import Alert
-from auditproxy.commands.demo.rows import GAP, HEADING, Row, cells, visible
+from auditproxy.commands.demo.rows import GAP, HEADING, Row, cells
 from auditproxy.commands.demo.screen import (
     COMMANDS,
     TITLE,
@@ -31,6 +31,7 @@ from auditproxy.commands.demo.screen import (
 )
 from auditproxy.commands.demo.sessionrows import alert_row_of, session_row_of
 from auditproxy.commands.demo.trail import Trail
+from auditproxy.reading.meaning.cells import visible
 
 MOST_OPEN = 3
 """Open requests that are shown; the others are counted."""

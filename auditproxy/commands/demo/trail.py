@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from auditproxy.commands.demo.rows import Row, is_session, row_of
-from auditproxy.commands.demo.words import discovery_root, is_discovery
+from auditproxy.commands.demo.rows import Row, facts_of, row_of
 
+_DISCOVERY = ("/api", "/apis", "/openapi", "/version", "/.well-known")
 SWITCHING_PROTOCOLS = 101
 MOST_WAITING = 10_000
 """Requests whose end is awaited; the oldest is forgotten first."""
@@ -41,7 +41,7 @@ class Trail:
             return None
         if stage == "ResponseStarted" and audit_id in self._under_way:
             self._under_way[audit_id] = event
-            return row_of(event, is_open=True) if _is_running(event) else None
+            return row_of(event) if _is_running(event) else None
         started = self._under_way.pop(audit_id, None)
         if started is not None and _is_running(started) and stage != "Panic":
             return None
@@ -52,9 +52,7 @@ class Trail:
 
     def open_rows(self) -> list[Row]:
         """The requests that have been answered and are still open, oldest first."""
-        return [
-            row_of(event, is_open=True) for event in self._under_way.values() if event is not None
-        ]
+        return [row_of(event) for event in self._under_way.values() if event is not None]
 
     def folded_in_words(self) -> str:
         """``14 discovery requests: /api, /apis, /version``, or nothing."""
@@ -64,6 +62,29 @@ class Trail:
         return f"{count} discovery request{'s' * (count > 1)}: {', '.join(sorted(self.folded))}"
 
 
+def is_discovery(event: Mapping[str, Any]) -> bool:
+    """Whether a client only asked what the server offers, and was answered.
+
+    ``/api/v1`` and ``/apis/apps/v1`` belong to it; 404 and 406 make kubectl ask for an older form.
+    """
+    path = event["requestURI"].partition("?")[0]
+    code = event.get("responseStatus", {}).get("code", 0)
+    known = any(path == root or path.startswith(f"{root}/") for root in _DISCOVERY)
+    return (
+        event.get("objectRef") is None
+        and event["verb"] == "get"
+        and known
+        and (code < 400 or code in (404, 406))
+    )
+
+
+def discovery_root(event: Mapping[str, Any]) -> str:
+    """The first segment of a discovery path, ``/apis`` for ``/apis/apps/v1``."""
+    path: str = event["requestURI"].partition("?")[0]
+    return f"/{path.split('/')[1]}"
+
+
 def _is_running(event: Mapping[str, Any]) -> bool:
     """Whether a ResponseStarted begins a session."""
-    return is_session(event) and event.get("responseStatus", {}).get("code") == SWITCHING_PROTOCOLS
+    facts = facts_of(event)
+    return facts.is_session and facts.code == SWITCHING_PROTOCOLS

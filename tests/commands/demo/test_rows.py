@@ -13,13 +13,11 @@ from auditproxy.commands.demo.rows import (
     NARROWEST,
     Row,
     cells,
-    columns,
-    fitted,
     row_of,
     seconds_in_words,
     text_of,
-    visible,
 )
+from auditproxy.reading.meaning.cells import columns, fitted, visible
 
 EVENT: dict[str, Any] = {
     "auditID": "a",
@@ -52,13 +50,14 @@ def test_session() -> None:
     assert row == Row(
         "13:06:32",
         "admin",
-        "exec in default/hello: env",
+        "exec hello -n default -- env",
         "101, 1.5 s",
         "metadata",
         "changed",
         "2026-11-23T13:06:31.314986Z",
     )
-    assert row_of(EVENT, is_open=True).result == "open"
+    begun = row_of({**EVENT, "stage": "ResponseStarted"})
+    assert (begun.result, begun.tone) == ("101 open", "open")
 
 
 @pytest.mark.parametrize(
@@ -72,9 +71,14 @@ def test_session() -> None:
             {"responseStatus": {"code": 403, "reason": "Forbidden"}},
             {"result": "403 Forbidden", "tone": "refused"},
         ),
-        ({"responseStatus": {"code": 404}}, {"result": "404 Not Found", "tone": "refused"}),
+        (
+            {"responseStatus": {"code": 404, "reason": "NotFound"}},
+            {"result": "404 NotFound", "tone": "refused"},
+        ),
         ({"responseStatus": {"code": 799}}, {"result": "799", "tone": "failed"}),
-        ({"responseStatus": {"code": 502}}, {"result": "502 Bad Gateway", "tone": "failed"}),
+        ({"responseStatus": {"code": 404}}, {"result": "404", "tone": "refused"}),
+        ({"responseStatus": {"code": 502}}, {"result": "502", "tone": "failed"}),
+        ({"responseStatus": {}}, {"result": "no answer"}),
         ({"stage": "Panic", "responseStatus": {}}, {"result": "500 Panic", "tone": "failed"}),
         ({"requestObject": {"a": 1}}, {"recorded": "request, 0.0 kB"}),
         ({"responseObject": {"a": "x" * 1500}}, {"recorded": "answer, 1.5 kB"}),

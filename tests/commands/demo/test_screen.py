@@ -64,9 +64,9 @@ def test_plain(monkeypatch: pytest.MonkeyPatch) -> None:
         screen.say("4 events")
     assert out.getvalue() == (
         "TIME      USER             REQUEST                              RESULT\n"
-        "13:06:31  admin            list pods in a                       200\n"
+        "13:06:31  admin            listed pods -n a                     200\n"
         "                           2 discovery requests: /api, /apis\n"
-        "13:06:31  admin            list pods in b                       200\n"
+        "13:06:31  admin            listed pods -n b                     200\n"
         "                           1 discovery request: /version\n"
         "4 events\n"
     )

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from auditproxy.commands.demo.rows import columns
 from auditproxy.commands.demo.screen import COMMANDS, ScreenGoneError
 from auditproxy.commands.demo.terminalscreen import MOST_OPEN, TerminalScreen
+from auditproxy.reading.meaning.cells import columns
 
 TIME = "2026-11-23T13:06:31.814986Z"
 KUBECONFIG = Path("/tmp/auditproxy-demo-ab12cd34/kubeconfig")
@@ -105,7 +105,7 @@ def test_requests_under_way() -> None:
         terminal.screen.introduce(KUBECONFIG)
         terminal.take(event("RequestReceived", "a"), event("ResponseStarted", "a", 200))
         text = "\n".join(terminal.lines())
-        assert re.search(r"open    watch pods in default, admin, \d+ s", text)
+        assert re.search(r"open    watched pods -n default, admin, \d+ s", text)
         assert "13:06:31" not in text
         terminal.take(event("ResponseComplete", "a", 200))
         text = "\n".join(terminal.lines())

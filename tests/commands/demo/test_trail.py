@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from auditproxy.commands.demo.trail import MOST_WAITING, Trail
+from auditproxy.commands.demo.trail import MOST_WAITING, Trail, discovery_root, is_discovery
 
 TIME = "2026-11-23T13:06:31.814986Z"
+REASONS = {401: "Unauthorized", 403: "Forbidden"}
 
 
 def event(stage: str, audit_id: str = "a", uri: str = "/apis/x", code: int = 0) -> dict[str, Any]:
@@ -23,6 +24,8 @@ def event(stage: str, audit_id: str = "a", uri: str = "/apis/x", code: int = 0) 
     }
     if code:
         made["responseStatus"] = {"code": code}
+    if code in REASONS:
+        made["responseStatus"]["reason"] = REASONS[code]
     return made
 
 
@@ -32,7 +35,7 @@ def test_one_row_for_each_request() -> None:
     assert trail.take(event("RequestReceived")) is None
     assert trail.open_rows() == []
     assert trail.take(event("ResponseStarted", code=200)) is None
-    assert [row.request for row in trail.open_rows()] == ["watch pods in default"]
+    assert [row.request for row in trail.open_rows()] == ["watched pods -n default"]
     row = trail.take(event("ResponseComplete", code=200))
     assert row is not None
     assert row.result == "200, 0 ms"
@@ -47,7 +50,7 @@ def test_a_session_is_shown_when_it_begins(subresource: str) -> None:
     assert trail.take(event("RequestReceived") | session) is None
     row = trail.take(event("ResponseStarted", code=101) | session)
     assert row is not None
-    assert row.result == "open"
+    assert row.result == "101 open"
     assert len(trail.open_rows()) == 1
     assert trail.take(event("ResponseComplete", code=101) | session) is None
     assert trail.open_rows() == []
@@ -112,3 +115,36 @@ def test_requests_that_never_end_are_bounded() -> None:
         trail.take(event("RequestReceived", audit_id=str(number)))
         trail.take(event("ResponseStarted", audit_id=str(number), code=200))
     assert len(trail.open_rows()) == MOST_WAITING
+
+
+@pytest.mark.parametrize(
+    ("verb", "uri", "code", "folded"),
+    [
+        ("get", "/version", 200, True),
+        ("get", "/api", 200, True),
+        ("get", "/apis/apps/v1?timeout=32s", 200, True),
+        ("get", "/openapi/v3/api/v1", 304, True),
+        ("get", "/openapi/v3", 404, True),
+        ("get", "/apis", 406, True),
+        ("get", "/apis", 403, False),
+        ("get", "/version", 500, False),
+        ("get", "/apiserver", 200, False),
+        ("get", "/healthz", 200, False),
+        ("post", "/version", 200, False),
+    ],
+)
+def test_discovery(verb: str, uri: str, code: int, folded: bool) -> None:
+    """D: what clients ask before each command is folded, but never a refusal."""
+    asked = {"verb": verb, "requestURI": uri, "responseStatus": {"code": code}}
+    assert is_discovery(asked) is folded
+
+
+def test_objects_are_no_discovery() -> None:
+    """A request for an object is never folded."""
+    assert not is_discovery(event("ResponseComplete", uri="/api/v1") | {"verb": "get"})
+
+
+def test_discovery_root() -> None:
+    """The first segment stands for all paths below it."""
+    assert discovery_root({"requestURI": "/apis/apps/v1?timeout=32s"}) == "/apis"
+    assert discovery_root({"requestURI": "/version"}) == "/version"
