@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from auditproxy.recordings.recordedbytes import RecordedBytes
 
+LONG = 2048
+"""Bytes of lines that are kept as they are; shorter ones take less memory when they are joined."""
+
 
 class HeldLines:
     """Those of one recording, its header apart from the others.
@@ -16,10 +19,13 @@ class HeldLines:
         self._recorded = recorded
         self._has_header = False
         self._lines = bytearray()
+        self._long: list[bytes] = []
+        """What comes before ``_lines``, copied once, when all is joined."""
+        self._size = 0
         self.header = b""
 
     def __len__(self) -> int:
-        return len(self.header) + len(self._lines)
+        return len(self.header) + self._size
 
     def after_header(
         self, written: Sequence[bytes], sizes: Sequence[int]
@@ -33,7 +39,14 @@ class HeldLines:
 
     def add(self, lines: bytes, size: int = 0) -> None:
         """Hold lines with so many bytes of streams."""
-        self._lines += lines
+        if len(lines) < LONG:
+            self._lines += lines
+        else:
+            if self._lines:
+                self._long.append(bytes(self._lines))
+                self._lines.clear()
+            self._long.append(lines)
+        self._size += len(lines)
         self._recorded.hold(size)
 
     def add_all(self, notes: Sequence[bytes]) -> None:
@@ -43,16 +56,21 @@ class HeldLines:
 
     def drop(self) -> None:
         """Hold no lines any more; the header stays."""
-        self._lines.clear()
+        self._clear()
         self._recorded.drop()
 
     def wrote(self) -> None:
         """All that was held is written."""
         self.header = b""
-        self._lines.clear()
+        self._clear()
         self._recorded.wrote()
+
+    def _clear(self) -> None:
+        self._lines.clear()
+        self._long.clear()
+        self._size = 0
 
     @property
     def joined(self) -> bytes:
         """All that is held."""
-        return self.header + self._lines
+        return b"".join((self.header, *self._long, self._lines))

@@ -83,3 +83,8 @@ def part_of(text: str, part: str) -> str:
     """What a value becomes as a part of a name, of "namespace", "pod", "audit_id", "session_id"."""
     # A part that begins with a dot or a dash would hide the file or look like a flag.
     return _UNSAFE.sub("-", text[: _LONGEST[part]]).lstrip(".-") or NOTHING
+
+
+def final_path(path: str) -> str:
+    """Where a recording that is being written will be when it is finished."""
+    return path.removesuffix(PART)

@@ -25,7 +25,7 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.apis.units import SECOND
-from auditproxy.recordings.names import PART
+from auditproxy.recordings.names import final_path
 from auditproxy.recordings.recording import Recording
 from auditproxy.sessions.castnotes import ConnectionClosedNote
 from auditproxy.sessions.forwards import Forwards
@@ -37,6 +37,7 @@ from auditproxy.sessions.terminal.commands import CommandFollower
 from auditproxy.sessions.terminal.possible import PossibleTerminal, may_be_terminal
 from auditproxy.sessions.terminal.reported import TERMINAL, TerminalCommand
 from auditproxy.sessions.terminal.screen import COLUMNS, ROWS
+from auditproxy.supervision.joining import joined
 from auditproxy.supervision.reporting import Reporting
 
 
@@ -139,7 +140,7 @@ class Account:
         """The tunnel begins."""
         reference = None
         if self._recording is not None:
-            reference = RecordingReference(path=final_path(self._recording))
+            reference = RecordingReference(path=final_path(self._recording.path))
         self._line(SessionEventType.STARTED, moment, recording=reference)
         if self._refusal:
             kind = SessionEventType.RECORDING_STOPPED
@@ -162,7 +163,7 @@ class Account:
         """
         recording = self._recording
         self._moment = batch[-1][0]
-        for moment, event in batch:
+        for moment, event in joined(batch):
             if isinstance(event, Missing):
                 self._missing(moment, event)
                 continue
@@ -343,8 +344,3 @@ class Account:
         """What the last line said of the recording does not hold: the disk refused it later."""
         reason = f"the finished recording could not be kept: {reason}"
         self._line(SessionEventType.RECORDING_STOPPED, self._moment, reason=reason)
-
-
-def final_path(recording: Recording) -> str:
-    """Where a recording will be when it is finished."""
-    return recording.path.removesuffix(PART)

@@ -33,6 +33,8 @@ class Pacing:
         self._hold = hold
         self._loop = asyncio.get_running_loop()
         self._left: deque[tuple[bool, bytes]] = deque()
+        self._at = 0
+        """Where the rest of the first of them begins."""
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -66,12 +68,14 @@ class Pacing:
                 return
 
     def _read_next(self) -> None:
-        from_client, data = self._left.popleft()
-        if len(data) > READ_AT_ONCE:
-            self._left.appendleft((from_client, data[READ_AT_ONCE:]))
-            data = data[:READ_AT_ONCE]
-        self._size -= len(data)
-        self._read(from_client, data)
+        from_client, data = self._left[0]
+        piece = data[self._at : self._at + READ_AT_ONCE]
+        self._at += len(piece)
+        if self._at >= len(data):
+            self._left.popleft()
+            self._at = 0
+        self._size -= len(piece)
+        self._read(from_client, piece)
 
     def _wait(self, seconds: float) -> None:
         self._timer = self._loop.call_later(seconds, self._waited)

@@ -36,8 +36,8 @@ from auditproxy.supervision.tunnelhold import TunnelHold
 
 QUEUE_LIMIT = 1024 * 1024
 """Bytes of one session that may wait for the recorder's thread."""
-QUEUE_RESUME = 256 * 1024
-"""Bytes below which a held session is read again."""
+QUEUE_RESUME = 768 * 1024
+"""Bytes below which a held session is read again: the thread still has work while more comes."""
 QUEUE_FED = 256 * 1024
 """Bytes of one session with which it does not wait for the next turn of all."""
 HELD_LIMIT = 10.0

@@ -19,11 +19,12 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
 from auditproxy.metrics.sessions import SessionMetrics
+from auditproxy.recordings.names import final_path
 from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.kinds import open_reader
-from auditproxy.supervision.account import Account, final_path
+from auditproxy.supervision.account import Account
 from auditproxy.supervision.debugged import DebuggedPods
 from auditproxy.supervision.recorderthread import RecorderThread
 from auditproxy.supervision.running import Running
@@ -123,7 +124,7 @@ class Supervisor:
             running.account.cannot_record(str(error))
         else:
             running.account.record_into(recording)
-            running.recording = final_path(recording)
+            running.recording = final_path(recording.path)
 
     async def _opened(self, running: Running, record: Record) -> Recording:
         """Open a recording on the thread; raises RecordingRefused."""

@@ -1,7 +1,10 @@
 """Lines that wait to be written."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from auditproxy.apis.session import Carried, Channel
-from auditproxy.recordings.heldlines import HeldLines
+from auditproxy.recordings.heldlines import LONG, HeldLines
 from auditproxy.recordings.recordedbytes import RecordedBytes
 
 
@@ -23,3 +26,18 @@ def test_header_apart() -> None:
     assert (held.header, held.joined, recorded.missing()) == (b"", b"", 3)
     held.add_all([b"note"])
     assert held.joined == b"note"
+
+
+SIZES = st.sampled_from([0, 1, 40, LONG - 1, LONG, LONG + 1, 5 * LONG])
+
+
+@given(st.lists(SIZES, max_size=12))
+def test_order_of_short_and_long_lines(sizes: list[int]) -> None:
+    """All lines come in the order in which they were added, however long they are."""
+    held = HeldLines(RecordedBytes(lambda channel: True, None))
+    lines = [bytes((65 + at,)) * size for at, size in enumerate(sizes)]
+    for one in lines:
+        held.add(one, len(one))
+    assert (held.joined, len(held)) == (b"".join(lines), sum(sizes))
+    held.wrote()
+    assert (held.joined, len(held)) == (b"", 0)

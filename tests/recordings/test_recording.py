@@ -149,7 +149,6 @@ def test_bytes_of_a_session(stores: Stores) -> None:
     assert stores.counted.stopped_ones == [("Cut", TOO_LARGE)]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
 def test_bytes_of_a_port_forward(stores: Stores) -> None:
     """The end has those of all connections, though the recording has no stream."""
     recording = stores.new().open(a_session(kind=SessionKind.PORT_FORWARD), Record.OUTPUT, moment=0)
@@ -160,6 +159,7 @@ def test_bytes_of_a_port_forward(stores: Stores) -> None:
     assert (end.bytes_in, end.bytes_out) == (79, 104)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
 def test_full_disk(tmp_path: Path) -> None:
     """No space left in the middle of a line: whole lines stay, nothing is raised."""
     with small_disk(tmp_path, "256k") as mount:
