@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from auditproxy.backends.logfiles.disk import Disk
+from auditproxy.backends.logfiles.regular import open_regular
 
 BLOCK = 1024 * 1024
 """Bytes that are compressed at a time."""
@@ -191,13 +192,15 @@ def compress_file(path: Path, disk: Disk = _DISK) -> None:
     """Gzip a file beside itself with its mode and owner; removes it, or the half-made result.
 
     It is removed only once the disk has the archive and its name: a crash leaves one of the two.
+    Raises OSError, also where one of the names is a link or no regular file.
     """
     target = path.with_name(path.name + COMPRESSED)
-    with path.open("rb") as source:
+    with open(open_regular(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as source:
         # Opened before the target is: a file that has gone must not cost a finished archive.
         facts = os.fstat(source.fileno())
+        # What has that name and is no file stays.
+        descriptor = open_regular(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
         try:
-            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with (
                 os.fdopen(descriptor, "wb") as raw,
                 gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw) as packed,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from auditproxy.apis.units import MEBIBYTE
+from auditproxy.backends.logfiles.regular import open_regular
 
 BLOCK = MEBIBYTE // 16
 """Bytes that are read at a time, backwards."""
@@ -31,7 +32,8 @@ def whole_length(path: Path, size: int) -> int:
 def last_line(paths: Iterable[Path]) -> bytes:
     """The last whole line of the first file that has one, with its newline; b"" without any.
 
-    A file that ends in ``.gz`` is unpacked. Raises OSError and EOFError.
+    A file that ends in ``.gz`` is unpacked. Raises OSError, also for what is no regular file, and
+    EOFError.
     """
     for path in paths:
         line = _last_of_packed(path) if path.suffix == ".gz" else _last_of(path)
@@ -43,14 +45,15 @@ def last_line(paths: Iterable[Path]) -> bytes:
 def first_line(path: Path) -> bytes:
     """The first line of a file, with its newline unless it is torn; b"" of an empty one.
 
-    A file that ends in ``.gz`` is unpacked so far. Raises OSError and EOFError.
+    A file that ends in ``.gz`` is unpacked so far. Raises OSError, also for what is no regular
+    file, and EOFError.
     """
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        return file.readline()
+    with open(open_regular(path), "rb") as raw:
+        return (gzip.open(raw) if path.suffix == ".gz" else raw).readline()
 
 
 def _last_of(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = open_regular(path)
     try:
         end = _line_end(descriptor, os.fstat(descriptor).st_size)
         begin = _line_end(descriptor, end - 1) if end else 0
@@ -61,7 +64,7 @@ def _last_of(path: Path) -> bytes:
 
 def _last_of_packed(path: Path) -> bytes:
     last = b""
-    with gzip.open(path) as file:
+    with open(open_regular(path), "rb") as raw, gzip.open(raw) as file:
         for line in file:
             if line.endswith(b"\n"):
                 last = line

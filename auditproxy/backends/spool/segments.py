@@ -4,12 +4,12 @@ import contextlib
 import errno
 import os
 import re
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from auditproxy.backends.logfiles.disk import Disk
+from auditproxy.backends.logfiles.regular import open_regular
 from auditproxy.backends.spool.position import Position
 from auditproxy.backends.spool.records import (
     HEADER_SIZE,
@@ -88,12 +88,7 @@ class SegmentReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # A FIFO of that name would hold up the start.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        self._descriptor = os.open(path, flags)
-        if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
-            self.close()
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        self._descriptor = open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
 
     def __enter__(self) -> "SegmentReader":
         return self

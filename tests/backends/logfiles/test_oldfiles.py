@@ -103,6 +103,28 @@ def test_compress_error_leaves_the_file(tmp_path: Path) -> None:
     assert path.read_bytes() == b"x"
 
 
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+def test_names_that_are_no_files(tmp_path: Path, kind: str) -> None:
+    """A FIFO or a link at a rotated name, or at that of its archive, holds up nobody, is not read or
+    written through, and stays; the other files are packed."""
+    first, second, third = (tmp_path / f"a-2026-11-23T13-16-3{n}.000.log" for n in (1, 2, 3))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"not a log")
+    for path in (first, Path(f"{second}.gz")):
+        if kind == "fifo":
+            os.mkfifo(path)
+        else:
+            path.symlink_to(elsewhere)
+    second.write_bytes(b"2\n")
+    third.write_bytes(b"3\n")
+    old_files(tmp_path / "a.log", compress=True).mill()
+    assert names(tmp_path) == sorted(
+        [first.name, second.name, f"{second.name}.gz", f"{third.name}.gz", "elsewhere"]
+    )
+    assert gzip.decompress(Path(f"{third}.gz").read_bytes()) == b"3\n"
+    assert (second.read_bytes(), elsewhere.read_bytes()) == (b"2\n", b"not a log")
+
+
 def test_compress_is_safe(tmp_path: Path) -> None:
     """The disk has the archive and its name before the file goes; where it has not, the file stays."""
 

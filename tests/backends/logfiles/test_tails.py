@@ -1,6 +1,7 @@
 """The ends of files of lines."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.backends.logfiles import tails
-from auditproxy.backends.logfiles.tails import last_line, whole_length
+from auditproxy.backends.logfiles.tails import first_line, last_line, whole_length
 
 
 @pytest.mark.parametrize("block", [1, 3, tails.BLOCK])
@@ -43,6 +44,16 @@ def test_the_first_file_that_has_a_line(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     assert last_line(tmp_path / name for name in "abcd") == b"line\n"
     assert last_line([]) == b""
+
+
+@pytest.mark.parametrize("name", ["a", "a.gz"])
+def test_what_is_no_file(tmp_path: Path, name: str) -> None:
+    """A FIFO at the name of a rotated file is a fault too, and holds up nobody."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(OSError, match="not a regular file"):
+        last_line([tmp_path / name])
+    with pytest.raises(OSError, match="not a regular file"):
+        first_line(tmp_path / name)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
