@@ -198,7 +198,7 @@ def compress_file(path: Path, disk: Disk = _DISK) -> None:
     with open(open_regular(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as source:
         # Opened before the target is: a file that has gone must not cost a finished archive.
         facts = os.fstat(source.fileno())
-        # What has that name and is no file stays.
+        # What has that name and is not a file stays.
         descriptor = open_regular(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
         try:
             with (

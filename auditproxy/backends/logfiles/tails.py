@@ -32,7 +32,7 @@ def whole_length(path: Path, size: int) -> int:
 def last_line(paths: Iterable[Path]) -> bytes:
     """The last whole line of the first file that has one, with its newline; b"" without any.
 
-    A file that ends in ``.gz`` is unpacked. Raises OSError, also for what is no regular file, and
+    A file that ends in ``.gz`` is unpacked. Raises OSError, also for what is not a regular file, and
     EOFError.
     """
     for path in paths:
