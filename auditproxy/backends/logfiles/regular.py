@@ -1,4 +1,4 @@
-"""Regular files, opened by names that anybody may have given to something else."""
+"""Regular files, opened by names that another program may have given to something else."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
     """A descriptor of a file, opened with ``flags`` and without a wait: a FIFO without another end
-    would hold up whoever opens it.
+    would hold up the thread that opens it.
 
     Raises OSError, also for what is not a regular file.
     """

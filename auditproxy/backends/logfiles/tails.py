@@ -32,8 +32,8 @@ def whole_length(path: Path, size: int) -> int:
 def last_line(paths: Iterable[Path]) -> bytes:
     """The last whole line of the first file that has one, with its newline; b"" without any.
 
-    A file that ends in ``.gz`` is unpacked. Raises OSError, also for what is not a regular file, and
-    EOFError.
+    A file that ends in ``.gz`` is unpacked. Raises OSError, also where it is not a regular file,
+    and EOFError.
     """
     for path in paths:
         line = _last_of_packed(path) if path.suffix == ".gz" else _last_of(path)
@@ -45,8 +45,8 @@ def last_line(paths: Iterable[Path]) -> bytes:
 def first_line(path: Path) -> bytes:
     """The first line of a file, with its newline unless it is torn; b"" of an empty one.
 
-    A file that ends in ``.gz`` is unpacked so far. Raises OSError, also for what is no regular
-    file, and EOFError.
+    A file that ends in ``.gz`` is unpacked so far. Raises OSError, also where it is not a
+    regular file, and EOFError.
     """
     with open(open_regular(path), "rb") as raw:
         return (gzip.open(raw) if path.suffix == ".gz" else raw).readline()
