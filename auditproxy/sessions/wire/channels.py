@@ -207,7 +207,7 @@ class ChannelReader:
         self._with_input = with_input
         self._client: Messages | None = Messages(from_client=True, base64=base64, clock=clock)
         self._server: Messages | None = Messages(from_client=False, base64=base64, clock=clock)
-        self._sizes = ResizeReader(clock) if with_sizes else None
+        self._sizes = ResizeReader(self._client.budget) if with_sizes else None
         self._typed = Base64Message() if base64 else None
         self._written = Base64Message() if base64 else None
 
@@ -260,7 +260,7 @@ class ChannelReader:
 
     def owed(self) -> float:
         """Return the seconds for which the tunnel should be held."""
-        return owed_by(self._client, self._server, self._sizes)
+        return owed_by(self._client, self._server)
 
     def end(self) -> list[StreamEvent]:
         """Return what the end of the tunnel means."""

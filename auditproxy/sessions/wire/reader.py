@@ -43,13 +43,13 @@ def carry(events: list[StreamEvent], channel: Channel, data: bytes) -> None:
 
 
 class Bounded(Protocol):
-    """Reads one direction of a tunnel, or the sizes in it."""
+    """Reads one direction of a tunnel."""
 
     @property
     def budget(self) -> FrameBudget:
         """What may be read."""
 
 
-def owed_by(*readers: Bounded | None) -> float:
-    """Seconds until none owes anything; None is one that does not read, or not any more."""
-    return max((one.budget.owed() for one in readers if one is not None), default=0.0)
+def owed_by(*directions: Bounded | None) -> float:
+    """Seconds until no direction owes anything; None is one that is not read any more."""
+    return max((one.budget.owed() for one in directions if one is not None), default=0.0)

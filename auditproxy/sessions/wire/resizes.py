@@ -7,7 +7,6 @@ containerd, HandleResizing).
 """
 
 import json
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from auditproxy.apis.session import Resized
@@ -34,17 +33,16 @@ class _Object(list[tuple[str, Any]]):
 class ResizeReader:
     """Reads the sizes of one session; those that repeat the last one are none.
 
-    Each takes of ``budget``, not that of frames: large ones would fill it up again. None is
-    left out: ``unread`` says why no more can be read although the server reads on, "" while all is
-    read.
+    Each takes of ``budget``, and none is left out: ``unread`` says why no more can be read although
+    the server reads on, "" while all is read.
     """
 
     __slots__ = (
-        "_bytes", "_depth", "_ended", "_escaped", "_held", "_last", "_quoted", "budget", "unread",
+        "_budget", "_bytes", "_depth", "_ended", "_escaped", "_held", "_last", "_quoted", "unread",
     )  # fmt: skip
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
-        self.budget = FrameBudget(clock)
+    def __init__(self, budget: FrameBudget | None = None) -> None:
+        self._budget = FrameBudget() if budget is None else budget
         self._bytes = 0
         self._held = bytearray()
         self._last: Resized | None = None
@@ -79,7 +77,7 @@ class ResizeReader:
             elif len(self._held) >= MAXIMUM_SIZE_OBJECT:
                 self._lose()
         # What is owed then says how much that was.
-        self.budget.spend(found + self._bytes // SIZE_COST - before)
+        self._budget.spend(found + self._bytes // SIZE_COST - before)
         return sizes
 
     def _is_over(self) -> bool:

@@ -75,7 +75,7 @@ class StreamReader:
         self._one_input = one_input
         self._types = types
         self._client = SpdyFrames(clock)
-        self._sizes = ResizeReader(clock) if with_sizes else None
+        self._sizes = ResizeReader(self._client.budget) if with_sizes else None
         self._server = SpdyFrames(clock)
         self._streams: dict[int, _Stream] = {}
         self._chosen: dict[str, _Stream] = {}
@@ -140,7 +140,7 @@ class StreamReader:
 
     def owed(self) -> float:
         """Return the seconds for which the tunnel should be held."""
-        return owed_by(None if self._client_lost else self._client, self._server, self._sizes)
+        return owed_by(None if self._client_lost else self._client, self._server)
 
     def end(self) -> list[StreamEvent]:
         """Return what the end of the tunnel means."""

@@ -234,7 +234,11 @@ def test_frames_alone(
     in_halves = [half for one in raw for half in (one[:1], one[1:])]
     for pieces in (in_halves, [b"".join(raw)]):
         again = Fed(pieces, from_client=from_client, base64=base64, left=left)
-        assert (again.events, again.rest) == (found.events, found.rest)
+        assert again.events == found.events
+        # Sizes are paid for when their frames have been read. A budget that is nearly full may then
+        # have been filled up by larger frames of the same read, or not yet.
+        if not any(payload[:1] in (b"\x04", b"4") for _, payload, _ in frames):
+            assert again.rest == found.rest
 
 
 @pytest.mark.parametrize("from_client", [True, False])

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.apis.session import Resized, Unreadable
+from auditproxy.sessions.wire.budget import FrameBudget
 from auditproxy.sessions.wire.channels import ChannelReader
 from auditproxy.sessions.wire.frames import BINARY
 from auditproxy.sessions.wire.resizes import MAXIMUM_SIZE_OBJECT, TOO_LONG, ResizeReader
@@ -120,13 +121,14 @@ def test_closed() -> None:
 def test_sizes_without_end() -> None:
     """None is left out, however many came before; what they cost is owed."""
     clock = Clock()
-    reader = ResizeReader(clock)
+    budget = FrameBudget(clock)
+    reader = ResizeReader(budget)
     sizes = reader.feed((GOOD + OTHER) * 10_000)
     assert sizes == [SIZE, Resized(81, 24)] * 10_000
-    assert 1.0 < reader.budget.owed() < 10.0
+    assert 1.0 < budget.owed() < 10.0
     assert reader.feed(b'{"Width":20,"Height":10}') == [Resized(20, 10)]
     clock.time += 10.0
-    assert reader.budget.owed() == 0.0
+    assert budget.owed() == 0.0
 
 
 @given(
