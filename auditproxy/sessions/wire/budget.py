@@ -42,34 +42,50 @@ class FrameBudget:
     """What is left for one direction, in bytes: a frame takes SMALL and gives its size.
 
     ``clock`` gives seconds, from any origin; without it nothing is limited. The outcome depends
-    on the frames and on the time, not on how the bytes are cut.
+    on the frames and on the time, not on how the bytes are cut. What is made of their content is
+    paid for when the frames of a read are: it is kept apart, as large frames may fill up no more
+    than ``full``, and what is left would depend on which comes first.
     """
 
-    __slots__ = ("_clock", "_refilled", "full", "least", "left")
+    __slots__ = ("_clock", "_refilled", "apart", "full", "least", "left")
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
         self._refilled = 0.0 if clock is None else clock()
         self.full = _UNLIMITED if clock is None else _FULL
         self.left = self.full
+        self.apart = 0
+        """What the content has taken that no time has paid for yet; the frames are read on."""
         self.least = -_DEBT
         """What may be left at least; below it no more is read."""
 
     def owed(self) -> float:
         """Seconds until nothing is owed; 0 if nothing is."""
-        return 0.0 if self.left >= 0 else max(0, -self.refill()) / _A_SECOND
+        if self.left >= self.apart:
+            return 0.0
+        left = self.refill()
+        return max(0, self.apart - left) / _A_SECOND
 
     def refill(self) -> int:
-        """Add what the time since the last call gives, and return what is left."""
+        """Add what the time since the last call gives, and return what is left for frames.
+
+        The content is paid for first: frames and content together have one rate.
+        """
         if self._clock is not None:
             now = self._clock()
             gained = int((now - self._refilled) * _A_SECOND)
             if gained > 0:
                 self._refilled = now
-                self.left = min(self.left + gained, _FULL)
+                paid = min(gained, self.apart)
+                self.apart -= paid
+                self.left = min(self.left + gained - paid, _FULL)
         return self.left
 
     def spend(self, frames: int, size: int = 0) -> bool:
         """Take frames with ``size`` bytes in all; false if no more may be read."""
         self.left = min(self.left + size - frames * SMALL, self.full)
         return self.left >= self.least
+
+    def spend_apart(self, frames: int) -> None:
+        """Take what reading the content of frames costs, as so many small frames."""
+        self.apart += frames * SMALL

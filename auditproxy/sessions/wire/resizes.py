@@ -77,7 +77,7 @@ class ResizeReader:
             elif len(self._held) >= MAXIMUM_SIZE_OBJECT:
                 self._lose()
         # What is owed then says how much that was.
-        self._budget.spend(found + self._bytes // SIZE_COST - before)
+        self._budget.spend_apart(found + self._bytes // SIZE_COST - before)
         return sizes
 
     def _is_over(self) -> bool:

@@ -243,3 +243,27 @@ def test_budget() -> None:
     assert budget.refill() == pytest.approx(MAXIMUM_FRAMES * SMALL / 10, abs=1)
     clock.time -= 5.0
     assert budget.refill() == pytest.approx(MAXIMUM_FRAMES * SMALL / 10, abs=1)
+
+
+def test_content_apart() -> None:
+    """It has the rate of the frames, is paid for first, and never depends on when large frames
+    fill up what is left."""
+    clock = Clock()
+    first, then = FrameBudget(clock), FrameBudget(clock)
+    first.spend_apart(100)
+    first.spend(1, 1000 * SMALL)
+    then.spend(1, 1000 * SMALL)
+    then.spend_apart(100)
+    assert (first.left, first.apart) == (then.left, then.apart)
+    assert first.owed() == 0.0
+    first.spend_apart(MAXIMUM_AT_ONCE - 100)
+    assert first.owed() == 0.0
+    assert first.spend(MAXIMUM_FRAMES // 8)
+    assert first.owed() == pytest.approx(1 / 8)
+    clock.time += 1 / 16
+    assert first.owed() == pytest.approx(1 / 16)
+    clock.time += 1 / 16
+    assert first.owed() == 0.0
+    # All that is left pays for the content: the next frame is owed at once.
+    assert first.spend(MAXIMUM_FRAMES // 16)
+    assert first.owed() == pytest.approx(1 / 16)
