@@ -7,7 +7,7 @@ from pathlib import Path
 
 from auditproxy.backends.logfiles.locks import lock
 from auditproxy.backends.spool.position import Position, read_position
-from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, Damage, SpoolRecord
+from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, RECORD_SIZE, Damage, SpoolRecord
 from auditproxy.backends.spool.segments import RecordReader, SpoolSegment, found_in, path_of
 
 POSITION = "acknowledged"
@@ -59,9 +59,12 @@ def look(folder: Path) -> FoundSpool:
     """
     file, mark = folder / POSITION, read_position(folder / SYNCED)
     known, segments = read_position(file), found_in(folder)
+    if known is not None and not _is_founded(known, segments, mark):
+        known = None
     found = FoundSpool(segments, has_position=known is not None)
     if known is None and segments and file.exists():
-        found.notes.append("the file of what was acknowledged is damaged: events are sent again")
+        what = "the file of what was acknowledged is damaged, or of another spool"
+        found.notes.append(f"{what}: events are sent again")
     begin = max((each.sequence for each in segments if each.replaces), default=0)
     if known is not None:
         begin = max(begin, known.segment)
@@ -83,6 +86,31 @@ def look(folder: Path) -> FoundSpool:
     if len(segments) == 1 and found.begin.number < segments[0].first:
         found.is_short = True
     return found
+
+
+def _is_founded(known: Position, segments: list[SpoolSegment], mark: Position | None) -> bool:
+    """Whether these segments can have been acknowledged up to there.
+
+    A file of another spool is whole too, and what is before a position is not sent.
+    """
+    own = next((each for each in segments if each.sequence == known.segment), None)
+    if own is not None:
+        begins = 0 if own.replaces else own.first
+        return own.first < 0 or begins <= known.number <= own.first + _most_events(known.offset)
+    if not segments or known.segment < segments[-1].sequence:
+        return True
+    last = segments[-1]
+    most = last.first + _most_events(last.size)
+    if known.segment == last.sequence + 1 and known.offset == 0 and known.number <= most:
+        # All was acknowledged, and the last one had not been removed yet.
+        return True
+    # Its own segment is gone, of which the disk has had as much.
+    return mark is not None and mark.segment >= known.segment and mark.number >= known.number
+
+
+def _most_events(size: int) -> int:
+    """The events that so many bytes of a segment have at most."""
+    return max(0, size - HEADER_SIZE) // RECORD_SIZE
 
 
 def _complete(found: FoundSpool, folder: Path, mark: Position, number: int) -> None:

@@ -148,4 +148,9 @@ def _not_json(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_Object, parse_constant=_not_json)
+def _number(text: str) -> int | float:
+    """A number without a point; Go does not read -0 into an unsigned number."""
+    return float(text) if text == "-0" else int(text)
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_Object, parse_int=_number, parse_constant=_not_json)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditproxy.backends.spool.position import Position, write_position
 from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, record
 from tests.fakes.durable import EIO, FaultyDisk
 from tests.fakes.spool import Kept, line
@@ -361,6 +362,47 @@ def test_no_position(tmp_path: Path, what: str) -> None:
     again = Kept(tmp_path)
     assert again.take() == ["a", "b"]
     assert len(again.store.notes) == (what != "missing")
+    again.store.close()
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        Position(1, 32, 10**6),
+        Position(1, 32, 2),
+        Position(3, 32, 1),
+        Position(4, 0, 10**6),
+        Position(7, 32, 5),
+        Position(10**18, 10**18, 10**18),
+    ],
+)
+def test_a_position_of_another_spool(tmp_path: Path, lie: Position) -> None:
+    """T250: one that these segments cannot have removes no event unsaid: all are sent again."""
+    kept = Kept(tmp_path, maximum_bytes=8 * 600)
+    for each in ("abc", "def", "ghi"):
+        kept.put(*each)
+    kept.store.close()
+    write_position(tmp_path / "acknowledged", lie, None)
+    again = Kept(tmp_path, maximum_bytes=8 * 600)
+    assert again.store.notes == [
+        "the file of what was acknowledged is damaged, or of another spool: events are sent again"
+    ]
+    assert again.take() == list("abcdefghi")
+    assert again.lost == []
+    again.store.close()
+
+
+@pytest.mark.parametrize("mark", [True, False])
+def test_killed_before_the_last_segment_was_removed(tmp_path: Path, *, mark: bool) -> None:
+    """T264: all of it was acknowledged: it is not sent again."""
+    kept = Kept(tmp_path)
+    kept.put(*"abc")
+    kept.store.close()
+    write_position(tmp_path / "acknowledged", Position(2, 0, 3), None)
+    if not mark:
+        (tmp_path / "synced").unlink()
+    again = Kept(tmp_path)
+    assert (again.take(), again.lost, again.store.notes) == ([], [], [])
     again.store.close()
 
 

@@ -49,6 +49,7 @@ SIZE = Resized(80, 24)
         (b'{"Width":80}', []),
         (b"{}", []),
         (GOOD + b'{"x":1}' + GOOD, [SIZE]),
+        (GOOD + b'{"x":-0}' + OTHER, [SIZE, Resized(81, 24)]),
         (b"null" + GOOD, [SIZE]),
         (b'{"a":"\\"}","Width":80,"Height":24}', [SIZE]),
         (b'{"a":"\xff","Width":80,"Height":24}', [SIZE]),
@@ -69,6 +70,7 @@ def test_sizes(raw: bytes, sizes: list[Resized]) -> None:
     [
         b'{"Width":65536,"Height":24}',
         b'{"Width":-1,"Height":24}',
+        b'{"Width":-0,"Height":24}',
         b'{"Width":80.0,"Height":24}',
         b'{"Width":8e1,"Height":24}',
         b'{"Width":"80","Height":24}',
