@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 class SpoolWords:
     """How the series of one kind of spool are named: ``one`` and ``many`` of what waits in it.
 
-    ``label`` is the name of what they differ by, "" where there is one. The rest is for texts.
+    ``label`` is the name of what they differ by, "" where there is one. The rest is for texts;
+    lines for operators have ``one`` and ``many`` too.
     """
 
     prefix: str
@@ -21,6 +22,15 @@ class SpoolWords:
     receiver: str
     spool: str
     begins: str
+
+    def count(self, number: int, does: str, do: str) -> str:
+        """So many of them, and what they do: ``1 event is missing``, ``2 events are missing``."""
+        return f"{number} {self.one} {does}" if number == 1 else f"{number} {self.many} {do}"
+
+    @property
+    def any(self) -> str:
+        """One of them with its article."""
+        return f"{'an' if self.one[0] in 'aeiou' else 'a'} {self.one}"
 
 
 AUDIT_EVENTS = SpoolWords(

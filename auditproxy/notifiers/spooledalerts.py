@@ -12,6 +12,7 @@ from auditproxy.alerts.alert import Alert, AlertState
 from auditproxy.apis.session import SESSION_API_VERSION
 from auditproxy.audit.gaps import DIGEST, EVENTS, Gap, gap_annotations
 from auditproxy.backends.spool.form import CountedLine, SpoolForm
+from auditproxy.metrics.spool import ALERTS
 from auditproxy.serializer import json
 from auditproxy.serializer.times import micro_time, parse_time
 
@@ -123,6 +124,7 @@ def alert_form(owner: str, labels: Callable[[], dict[str, str]]) -> SpoolForm:
     """The form of these lines; ``labels`` are those of all alerts now."""
     return SpoolForm(
         owner,
+        ALERTS,
         lambda gap, time: alert_gap_line(gap, time, labels()),
         alert_counted,
         lambda line: alert_counted(line).time,

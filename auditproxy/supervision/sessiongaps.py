@@ -5,6 +5,7 @@ import msgspec
 from auditproxy.apis.session import SESSION_API_VERSION, MissingLines, SessionGap
 from auditproxy.audit.gaps import EVENTS, FIRST, LAST, REASON, Gap
 from auditproxy.backends.spool.form import CountedLine, SpoolForm
+from auditproxy.metrics.spool import SESSION_LINES
 from auditproxy.serializer.json import encode
 
 
@@ -50,5 +51,9 @@ def session_counted(line: bytes) -> CountedLine:
 def session_form(owner: str) -> SpoolForm:
     """The form of these lines; ``owner`` is the flag that names their receiver."""
     return SpoolForm(
-        owner, session_gap_line, session_counted, lambda line: session_counted(line).time
+        owner,
+        SESSION_LINES,
+        session_gap_line,
+        session_counted,
+        lambda line: session_counted(line).time,
     )

@@ -231,7 +231,7 @@ async def test_a_destination_that_leaves_and_comes_back(tmp_path: Path) -> None:
             made.notifier(receiver.url)
         assert made.spools.describe() == ()
         await leaving
-        assert made.said[-1].endswith("1 event waits on the disk for the next start")
+        assert made.said[-1].endswith("1 alert waits on the disk for the next start")
         back = made.notifier(receiver.url)
         await until(lambda: made.sent == 1, "it is sent without anything new")
         await back.shutdown(10.0)

@@ -80,7 +80,7 @@ async def test_a_stop_while_the_receiver_hangs(tmp_path: Path) -> None:
         await receiver.until_received(1)
         await until(lambda: made.waiting == 3, "the disk has them")
         await made.spool.shutdown(0.1)
-        assert made.said[-1] == f"{FLAG}, spool: 3 events wait on the disk for the next start"
+        assert made.said[-1] == f"{FLAG}, spool: 3 lines wait on the disk for the next start"
         assert made.count("dropped") == 0
         again = SpooledSessions(tmp_path, receiver.url)
         again.spool.start()

@@ -104,7 +104,12 @@ class SpoolBackend:
             counted=self._form.counted,
         )
         self.intake = Intake(
-            Filling(self.store, self._gap_line, drops_oldest=config.full == "drop-oldest"),
+            Filling(
+                self.store,
+                self._gap_line,
+                words=self._form.words,
+                drops_oldest=config.full == "drop-oldest",
+            ),
             self._thread,
             losses=losses,
             maximum_events=config.maximum_events,
@@ -112,6 +117,7 @@ class SpoolBackend:
             refuses=config.mode == "blocking-strict",
             refuses_when_full=config.full == "refuse",
             stored=self._stored,
+            words=self._form.words,
             report=self._say,
         )
         self.drain = Drain(
@@ -123,6 +129,7 @@ class SpoolBackend:
             losses=losses,
             freed=self._freed,
             set_aside=dead_letter,
+            words=self._form.words,
             report=lambda text: report(f"{self._form.owner}: {text}"),
             clock=clocks.monotonic,
             sleep=clocks.sleep,
@@ -200,7 +207,9 @@ class SpoolBackend:
 
     def _damaged(self, events: int, size: int) -> None:
         """Events are missing on the disk; on the thread."""
-        self._say(f"{size} bytes are damaged, {events} events are missing; an event says so")
+        words = self._form.words
+        missing = words.count(events, "is missing", "are missing")
+        self._say(f"{size} bytes are damaged, {missing}; {words.any} says so")
         if events:
             text = "files of the spool are damaged or missing"
             self._losses.lost(events, plugin=PLUGIN, reason="damaged", text=text)
@@ -218,9 +227,8 @@ class SpoolBackend:
                 await asyncio.wait({self._draining}, timeout=_RETRY_AT_END)
             await finish({self._draining}, 0.0)
         if self.store.waiting:
-            count = self.store.waiting
-            verb = "event waits" if count == 1 else "events wait"
-            self._say(f"{count} {verb} on the disk for the next start")
+            waits = self._form.words.count(self.store.waiting, "waits", "wait")
+            self._say(f"{waits} on the disk for the next start")
         await self._thread.close(self.store.close, CLOSING)
         await self._sender.close()
         self._losses.tell_rest()

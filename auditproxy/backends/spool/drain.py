@@ -19,6 +19,7 @@ from auditproxy.backends.spool.position import Item
 from auditproxy.backends.spool.store import SpoolStore
 from auditproxy.backends.throttle import TokenBucket
 from auditproxy.clients.retry import endless_pauses
+from auditproxy.metrics.spool import SpoolWords
 from auditproxy.sockets.thread import OrderedThread
 
 LONGEST_BATCH = 4 * 1024 * 1024
@@ -63,6 +64,7 @@ class Drain:
         losses: LossCount,
         freed: Callable[[bytes | None], None],
         set_aside: Callable[[], None],
+        words: SpoolWords,
         report: Callable[[str], None],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
@@ -76,6 +78,7 @@ class Drain:
         self._losses = losses
         self._freed = freed
         self._set_aside = set_aside
+        self._words = words
         self._report = report
         self._clock = clock
         self._sleep = sleep
@@ -176,7 +179,7 @@ class Drain:
                 elif await self._is_set_aside(items[0], error, pauses):
                     return
         if self.fault:
-            self._report("events are taken again")
+            self._report(f"{self._words.many} are taken again")
         self.fault = ""
         # Before anything else: an end that comes now must not uncount them.
         self._losses.delivered(_events(items))
@@ -197,7 +200,7 @@ class Drain:
     ) -> None:
         """Say that nothing is taken, once, and wait."""
         if self.fault != reason:
-            self._report(f"{text}; events wait in the spool and are sent again")
+            self._report(f"{text}; {self._words.many} wait in the spool and are sent again")
         self.fault = reason
         self._losses.failing(reason)
         pause = next(pauses)
@@ -222,7 +225,8 @@ class Drain:
         await self._acknowledge((item,))
         self._set_aside()
         if not item.is_gap:
-            text = f"{error}; the receiver refuses the event by itself, see the dead letters"
+            what = f"the {self._words.one}"
+            text = f"{error}; the receiver refuses {what} by itself, see the dead letters"
             self._losses.lost(1, plugin=self._sender.name, reason="dead-letter", text=text)
         return True
 

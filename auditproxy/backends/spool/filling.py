@@ -7,6 +7,7 @@ from auditproxy.backends.log import EncodingError
 from auditproxy.backends.spool.dropping import DroppingStore
 from auditproxy.backends.spool.entries import Entry, GapEntry, LineEntry
 from auditproxy.backends.spool.records import GAP, record
+from auditproxy.metrics.spool import SpoolWords
 
 LONGEST_COMMIT = 8 * 1024 * 1024
 """Bytes after which a commit takes no further event."""
@@ -32,10 +33,16 @@ class Filling:
     """Fills a store; ``drops_oldest`` is whether old events make room for new ones."""
 
     def __init__(
-        self, store: DroppingStore, gap_line: Callable[[Gap], bytes], *, drops_oldest: bool
+        self,
+        store: DroppingStore,
+        gap_line: Callable[[Gap], bytes],
+        *,
+        words: SpoolWords,
+        drops_oldest: bool,
     ) -> None:
         self._store = store
         self._gap_line = gap_line
+        self._words = words
         self._drops_oldest = drops_oldest
 
     def fill(self, entries: list[Entry]) -> Filled:
@@ -80,7 +87,8 @@ class Filling:
             filled.unmade[entry] = ("encode-error", str(error))
             return b""
         if len(made) > self._store.longest_record:
-            filled.unmade[entry] = ("too-large", "an event is larger than the whole spool")
+            text = f"{self._words.any} is larger than the whole spool"
+            filled.unmade[entry] = ("too-large", text)
             return b""
         return made
 

@@ -9,6 +9,7 @@ import msgspec
 
 from auditproxy.audit.encode import json_line
 from auditproxy.audit.gaps import Gap, gap_event
+from auditproxy.metrics.spool import AUDIT_EVENTS, SpoolWords
 from auditproxy.serializer.errors import SerializationError
 from auditproxy.serializer.times import parse_time
 
@@ -25,13 +26,14 @@ class CountedLine(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class SpoolForm:
-    """The form of lines; ``owner`` is whose spool it is, for operators.
+    """The form of lines; ``owner`` is whose spool it is for operators, ``words`` what waits in it.
 
     ``gap_line`` makes the line of a gap at a MicroTime, without its end; ``counted`` returns what a
     gap counts of one, and ``time`` when one was made, "" if it does not say.
     """
 
     owner: str
+    words: SpoolWords
     gap_line: Callable[[Gap, str], bytes]
     counted: Callable[[bytes], CountedLine]
     time: Callable[[bytes], str]
@@ -62,4 +64,5 @@ def event_time(line: bytes) -> str:
 
 def event_form(plugin: str) -> SpoolForm:
     """That of audit events, for a plugin."""
-    return SpoolForm(f"audit plugin '{plugin}'", event_gap_line, event_counted, event_time)
+    owner = f"audit plugin '{plugin}'"
+    return SpoolForm(owner, AUDIT_EVENTS, event_gap_line, event_counted, event_time)

@@ -19,6 +19,7 @@ from auditproxy.backends.losses import LossCount
 from auditproxy.backends.outcomes import all_of
 from auditproxy.backends.spool.entries import Entry, EventEntry, GapEntry, LineEntry, drop, join
 from auditproxy.backends.spool.filling import Filled, Filling
+from auditproxy.metrics.spool import SpoolWords
 from auditproxy.sockets.thread import OrderedThread, settle
 
 MAXIMUM_BYTES = 256 * MEBIBYTE
@@ -45,6 +46,7 @@ class Intake:
         refuses: bool,
         refuses_when_full: bool,
         stored: Callable[[], None],
+        words: SpoolWords,
         report: Callable[[str], None],
     ) -> None:
         self._filling = filling
@@ -55,6 +57,7 @@ class Intake:
         self._refuses = refuses
         self._refuses_when_full = refuses_when_full
         self._stored = stored
+        self._words = words
         self._report = report
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: list[Entry] = []
@@ -102,7 +105,7 @@ class Intake:
         return True if entry.outcome is None else entry.outcome
 
     def _is_late(self) -> bool:
-        self._lost(1, "shutdown", "audit backend shut down")
+        self._lost(1, "shutdown", f"{self._words.any} came after the spool was shut down")
         return False
 
     def _refuse(self, reason: str, text: str) -> bool:
@@ -119,7 +122,7 @@ class Intake:
             if self._refuses_when_full and self.is_full:
                 return "spool-full", "the spool is full"
         if self.waiting >= maximum or (self._bytes and self._bytes + entry.size > room):
-            return "buffer-full", "too many events wait for the spool"
+            return "buffer-full", f"too many {self._words.many} wait for the spool"
         return None
 
     def _running(self) -> asyncio.AbstractEventLoop:

@@ -64,7 +64,7 @@ def look(folder: Path) -> FoundSpool:
     found = FoundSpool(segments, has_position=known is not None)
     if known is None and segments and file.exists():
         what = "the file of what was acknowledged is damaged, or of another spool"
-        found.notes.append(f"{what}: events are sent again")
+        found.notes.append(f"{what}: all is sent again")
     begin = max((each.sequence for each in segments if each.replaces), default=0)
     if known is not None:
         begin = max(begin, known.segment)
@@ -185,7 +185,7 @@ def _count(
                 size = found.end - found.start
                 spool.cut_bytes = size
                 why = "" if mark else "; it is not known whether the disk has had them whole"
-                spool.notes.append(f"it ended within an event: {size} bytes were cut off{why}")
+                spool.notes.append(f"it ended within a record: {size} bytes were cut off{why}")
                 break
             if isinstance(found, SpoolRecord):
                 events += found.mark == EVENT

@@ -8,6 +8,7 @@ from auditproxy.audit.encode import LARGE
 from auditproxy.backends.spool import filling
 from auditproxy.backends.spool.entries import Entry, EventEntry, drop
 from auditproxy.backends.spool.filling import Filling
+from auditproxy.metrics.spool import AUDIT_EVENTS
 from tests.fakes.backends import event
 from tests.fakes.durable import EIO, FaultyDisk
 from tests.fakes.spool import Kept, gap_line
@@ -20,7 +21,7 @@ def entries(*audit_ids: str) -> list[Entry]:
 
 def filler(kept: Kept, *, drops_oldest: bool = False) -> Filling:
     """One that fills a store."""
-    return Filling(kept.store, gap_line, drops_oldest=drops_oldest)
+    return Filling(kept.store, gap_line, words=AUDIT_EVENTS, drops_oldest=drops_oldest)
 
 
 def test_all(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_torn_tail(tmp_path: Path, torn: int, mark: str) -> None:
     elif mark == "damaged":
         synced.write_bytes(older[:-3] + b"???")
     again = Kept(tmp_path)
-    said = f"it ended within an event: {torn} bytes were cut off"
+    said = f"it ended within a record: {torn} bytes were cut off"
     if mark in ("missing", "damaged"):
         said += "; it is not known whether the disk has had them whole"
     assert again.store.notes == [said]
@@ -385,7 +385,7 @@ def test_a_position_of_another_spool(tmp_path: Path, lie: Position) -> None:
     write_position(tmp_path / "acknowledged", lie, None)
     again = Kept(tmp_path, maximum_bytes=8 * 600)
     assert again.store.notes == [
-        "the file of what was acknowledged is damaged, or of another spool: events are sent again"
+        "the file of what was acknowledged is damaged, or of another spool: all is sent again"
     ]
     assert again.take() == list("abcdefghi")
     assert again.lost == []
