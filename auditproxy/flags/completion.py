@@ -67,6 +67,14 @@ def _bash(commands: Sequence[Command]) -> str:
         )
     return f"""\
 # bash completion of auditproxy; in ~/.bashrc: source <(auditproxy completion bash)
+_auditproxy_files() {{
+  # An array of $(...) would be split at spaces, and wildcards in names expanded.
+  local file
+  compopt -o filenames 2>/dev/null
+  while IFS= read -r file; do
+    COMPREPLY+=("$file")
+  done < <(compgen -f -- "$current")
+}}
 _auditproxy() {{
   local current="${{COMP_WORDS[COMP_CWORD]}}" flag="" offered="" flags switches files words topics
   local choices operands before="${{COMP_WORDS[COMP_CWORD-1]}}"
@@ -95,13 +103,11 @@ _auditproxy() {{
     offered="${{offered%% *}}"
     offered="${{offered//,/ }}"
   elif [ -n "$flag" ] && [[ "$files" == *" $flag "* ]]; then
-    compopt -o filenames 2>/dev/null
-    COMPREPLY=($(compgen -f -- "$current"))
+    _auditproxy_files
     return
   elif [ -z "$flag" ] && [ "$operands" ] && [[ "$current" != -* ]] &&
     {{ [ "$COMP_CWORD" -gt 2 ] || [ -z "$words" ]; }}; then
-    compopt -o filenames 2>/dev/null
-    COMPREPLY=($(compgen -f -- "$current"))
+    _auditproxy_files
     return
   elif [ -z "$flag" ]; then
     offered="$flags"

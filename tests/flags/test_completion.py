@@ -40,7 +40,7 @@ def offered(*words: str) -> list[str]:
         check=False,
     )
     assert done.stderr == ""
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def offered(*words: str) -> list[str]:
         (("auditproxy", "serve", "--tls-min-version", "="), sorted(TLS_VERSIONS)),
         (("auditproxy", "events", "list", "--output", "=", "j"), ["json"]),
         (("auditproxy", "events", "list", "-o", ""), sorted(OUTPUTS)),
-        (("auditproxy", "nothing", "--x"), []),
+        (("auditproxy", "nothing", "--x"), [""]),
     ],
 )
 def test_bash(words: tuple[str, ...], expected: list[str]) -> None:
@@ -79,6 +79,19 @@ def test_bash_files(
     (tmp_path / "policy.yaml").touch()
     monkeypatch.chdir(tmp_path)
     assert offered("auditproxy", "serve", "--audit-policy-file", *equals, "pol") == ["policy.yaml"]
+
+
+@pytest.mark.parametrize("words", [("events", "list"), ("serve", "--audit-policy-file", "=")])
+def test_bash_names_of_files(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D: a file's name is offered as it is: not in words, not as a pattern, and not run."""
+    names = ["*", "a b.log", "$(touch run)", "`touch run`"]
+    for name in names:
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert sorted(offered("auditproxy", *words, "")) == sorted(names)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
 
 @pytest.mark.parametrize("shell", INSTALLED)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 LONGEST = 4000
 """Characters of one field that are read; the rest is cut with an ellipsis."""
 ELLIPSIS = "…"
+MOST_MARKS = 4
+"""Marks on one character; no script has more. Hundreds are drawn over the rows around them."""
 _MARKS = frozenset(("Mn", "Me"))
 _NOTHING_SEEN = ("\u115f", "\u1160", "\u3164", "\uffa0", "\u2800", "\u034f", "\u17b4", "\u17b5")
 """Characters that Python prints and that a terminal shows as nothing, or as a blank."""
@@ -20,7 +22,11 @@ def visible(text: str, longest: int = LONGEST) -> str:
     shown = text if len(text) <= longest else text[: longest - 1] + ELLIPSIS
     if shown.isascii() and shown.isprintable():
         return shown
-    return "".join(char if _is_seen(char) else ascii(char)[1:-1] for char in shown)
+    seen, marks = [], 0
+    for char in shown:
+        marks = marks + 1 if not _columns_of(char) else 0
+        seen.append(char if _is_seen(char) and marks <= MOST_MARKS else ascii(char)[1:-1])
+    return "".join(seen)
 
 
 def columns(text: str) -> int:
