@@ -35,7 +35,28 @@ _ATTEMPTS = 4
 _NO_CHAIN = "no line is in a chain; the proxy needs --audit-log-hash-chain"
 
 _STEP = 2000
-"""Lines between two readings of the clock."""
+"""Lines of one file, or of several, between two readings of the clock."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Says on a terminal how far it is, now and then; of all logs, since many may be short."""
+
+    err: Output
+    _lines: int = 0
+    """Those since the clock was read last."""
+    _shown: float = field(default_factory=time.monotonic)
+
+    def line(self, path: str, number: int, of: str) -> None:
+        """Note that the line with this number was read; ``of`` says which file it is of those."""
+        self._lines += 1
+        if number % _STEP and self._lines < _STEP:
+            return
+        self._lines = 0
+        if time.monotonic() - self._shown > PROGRESS:
+            self._shown = time.monotonic()
+            if self.err.isatty():
+                self.err.write(f"{path}: {number} lines{of}\n")
 
 
 @dataclass(slots=True)
@@ -43,26 +64,22 @@ class _Reader:
     """Reads the files of one log."""
 
     log: CollectedLog
-    err: Output
+    progress: _Progress
     findings: list[ChainFinding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     is_torn: bool = False
     """Whether there was a line without its end, as one is that is being written."""
-    _shown: float = field(default_factory=time.monotonic)
 
     def read(self, order: int, path: str, take: Callable[[bytes, LinePlace], None]) -> None:
         """Give each line of a file to ``take``; raises Unusable where it cannot be read."""
         number = 0
+        of = f", file {order + 1} of {len(self.log.files)}" if order >= 0 else ""
         try:
             for line in lines_of(path):
                 number += 1
                 take(line, LinePlace(order, path, number))
                 self.is_torn = self.is_torn or not line.endswith(b"\n")
-                if not number % _STEP and time.monotonic() - self._shown > PROGRESS:
-                    self._shown = time.monotonic()
-                    if self.err.isatty():
-                        text = f"{path}: {number} lines, file {order + 1} of {len(self.log.files)}"
-                        self.err.write(f"{text}\n" if order >= 0 else f"{path}: {number} lines\n")
+                self.progress.line(path, number, of)
         except DAMAGED as error:
             text = f"the gzip file is damaged behind this line ({type(error).__name__})"
             self.findings.append(ChainFinding(LinePlace(order, path, number), "unreadable", text))
@@ -95,14 +112,15 @@ def verify(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Ou
             "auditproxy: warning: signatures are not checked: a log that was made again as a whole "
             "is not found; give --public-key\n"
         )
+    progress = _Progress(err)
     is_sound = True
     logs: dict[str, str] = {}
     for log in collect(paths):
-        read = _read(log, keys, values, err)
+        read = _read(log, keys, values, progress)
         for _ in range(_ATTEMPTS - 1):
             if read.is_as_it_was:
                 break
-            read = _read(_again(log, paths), keys, values, err)
+            read = _read(_again(log, paths), keys, values, progress)
         if read.fault:
             raise Unusable(read.fault)
         read.note_copies(logs)
@@ -152,10 +170,10 @@ class _Read:
 
 
 def _read(
-    log: CollectedLog, keys: Mapping[str, Check], values: Mapping[str, Any], err: Output
+    log: CollectedLog, keys: Mapping[str, Check], values: Mapping[str, Any], progress: _Progress
 ) -> _Read:
     """Read a log once."""
-    reader, evidence, fault = _Reader(log, err), Evidence(keys), ""
+    reader, evidence, fault = _Reader(log, progress), Evidence(keys), ""
     before = _state(log)
     found = ChainVerdict(0, (), (), (), is_complete=False)
     try:

@@ -120,7 +120,8 @@ def _json_of(answer: Answer, given: Mapping[str, str]) -> tuple[int, bytes]:
     try:
         return 200, json.dumps(answer(given)).encode("ascii")
     except TrailClosed as error:
-        return 503, _fault(f"{error}: auditproxy view ends")
+        # A server that is only busy has the same code, and not the field.
+        return 503, _fault(f"{error}: auditproxy view ends", hasEnded=True)
     except Unusable as error:
         return 400, _fault("; ".join(error.faults))
     except OSError as error:
@@ -129,8 +130,8 @@ def _json_of(answer: Answer, given: Mapping[str, str]) -> tuple[int, bytes]:
         return 400, _fault("what is asked for is nested too deeply to be shown")
 
 
-def _fault(text: str) -> bytes:
-    return json.dumps({"error": one_line(text)}).encode("ascii")
+def _fault(text: str, **fields: bool) -> bytes:
+    return json.dumps({"error": one_line(text), **fields}).encode("ascii")
 
 
 def _error(code: int, reason: str) -> Response:

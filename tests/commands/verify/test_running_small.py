@@ -36,6 +36,20 @@ def at_each_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "_STEP", 1)
 
 
+def test_progress_of_many_short_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is looked at after so many lines of all logs, however few each file has."""
+    monkeypatch.setattr(running, "PROGRESS", -1.0)
+    monkeypatch.setattr(running, "_STEP", 25)
+    folders = [tmp_path / name for name in ("a", "b")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "audit.log").write_bytes(b"{}\n" * 20)
+    err = Meanwhile("", int)
+    paths = [str(folder / "audit.log") for folder in folders]
+    assert running.verify({}, paths, io.StringIO(), err) == 1
+    assert err.getvalue().splitlines()[1:] == [f"{paths[1]}: 5 lines, file 1 of 1"]
+
+
 @pytest.mark.usefixtures("at_each_line")
 def test_rotated_while_it_is_read(tmp_path: Path) -> None:
     """Files that have other names by now are read again, by these."""

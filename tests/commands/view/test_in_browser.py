@@ -298,6 +298,36 @@ def test_while_the_index_is_made(watched: Watched, shop: str) -> None:
     assert not page.locator("#filters").evaluate("one => one.inert")
 
 
+AGAIN = "Start it again, and open the address that it prints."
+
+
+def test_when_the_command_has_ended(context: "BrowserContext", tmp_path: Path) -> None:
+    """The page says so, by the answer or without one; a busy server is something else."""
+    page = context.new_page()
+    fault = page.locator("#fault")
+
+    def says(text: str) -> None:
+        page.get_by_role("button", name="Search").click()
+        expect(fault).to_have_text(text)
+
+    with viewed(str(write_numbered(tmp_path / "audit.log", 1))) as address:
+        page.goto(address)
+        page.wait_for_selector("#rows[aria-busy=false] tbody tr")
+        assert fault.is_hidden()
+        for told, text in (
+            ({"error": "busy; try again"}, "busy; try again"),
+            ({"error": "closed", "hasEnded": True}, f"auditproxy view has ended. {AGAIN}"),
+        ):
+            answer = json.dumps(told)
+            page.route(
+                "**/api/*", lambda route, *, body=answer: route.fulfill(status=503, body=body)
+            )
+            says(text)
+            page.unroute("**/api/*")
+    says(f"auditproxy view does not answer: it has ended, or cannot be reached. {AGAIN}")
+    page.close()
+
+
 def test_hostile_trails(watched: Watched, tmp_path: Path) -> None:
     """Every text of clients is shown, and none becomes an element, a script or another order."""
     log = write(tmp_path / "audit.log", hostile_events())

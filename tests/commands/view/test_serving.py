@@ -170,7 +170,7 @@ async def test_faults_are_one_line(served: Served) -> None:
     assert (code, json.loads(body)) == (400, {"error": "one line; \\x1b[2Jother"})
     assert (await served.get("/api/deep"))[0] == 400
     code, _, body = await served.get("/api/closed")
-    said = {"error": "the trail is closed: auditproxy view ends"}
+    said = {"error": "the trail is closed: auditproxy view ends", "hasEnded": True}
     assert (code, json.loads(body)) == (503, said)
     code, _, body = await served.get("/api/gone")
     assert code == 500
@@ -181,7 +181,10 @@ async def test_too_much_at_once(served: Served) -> None:
     """Further questions are told so; files are served all the same, and later all is well."""
     waiting = [spawn(served.get("/api/wait"), "wait") for _ in range(MOST_WAITING)]
     await until(lambda: served.server.waiting == MOST_WAITING, "the questions wait")
-    assert (await served.get("/api/echo"))[0] == 503
+    code, _, body = await served.get("/api/echo")
+    # Without the field that says that the command has ended.
+    busy = {"error": "too much is asked at once; try again"}
+    assert (code, json.loads(body)) == (503, busy)
     assert (await served.get("/"))[0] == 200
     served.release.set()
     assert {code for code, _, _ in await asyncio.gather(*waiting)} == {200}

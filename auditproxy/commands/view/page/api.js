@@ -14,6 +14,11 @@ export function takeToken() {
 
 export class Refused extends Error {}
 
+const AGAIN = "Start it again, and open the address that it prints.";
+
+// The command has ended, by what it said, or it cannot be reached any more.
+class Ended extends Error {}
+
 const running = new Map();
 
 // The answer to a question. A later one of the same name ends one that has no answer yet; its
@@ -29,11 +34,13 @@ export async function ask(path, parameters = {}, name = path) {
       signal: control.signal,
     });
     const value = await answer.json();
+    if (value.hasEnded) throw new Ended(`auditproxy view has ended. ${AGAIN}`);
     if (!answer.ok) throw new Refused(value.error);
     return value;
   } catch (error) {
     if (control.signal.aborted) return new Promise(() => {});
-    throw error;
+    if (error instanceof Refused || error instanceof Ended) throw error;
+    throw new Ended(`auditproxy view does not answer: it has ended, or cannot be reached. ${AGAIN}`);
   } finally {
     if (running.get(name) === control) running.delete(name);
   }
@@ -42,7 +49,5 @@ export async function ask(path, parameters = {}, name = path) {
 export function showFault(error) {
   const place = at("fault");
   place.hidden = !error;
-  place.textContent = !error
-    ? ""
-    : error instanceof Refused ? error.message : "The server does not answer; is it still running?";
+  place.textContent = error ? error.message : "";
 }
