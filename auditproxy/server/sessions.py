@@ -330,6 +330,8 @@ class LiveSession:
         if self._farewell is not None:
             self._farewell.say(transport, reason)
         elif transport is not None and not transport.is_closing():
+            # Where a frame ends is known once all is read that has passed.
+            self._pacing.read_all()
             transport.write(self._running.last_words(reason))
             transport.close()
 

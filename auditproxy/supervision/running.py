@@ -308,7 +308,8 @@ class Running:
     def _say(self, text: str) -> bool:
         """Show a text on the client's terminal; False where it has none, or no frame may begin."""
         words = b""
-        if self._reader is not None and self._ending is not None:
+        # What passed and was not read yet may end within a frame.
+        if self._reader is not None and self._ending is not None and not self._hold.is_paced:
             words = self._reader.notice(text)
             if words:
                 self._ending.write(words)

@@ -19,6 +19,11 @@ class TunnelHold:
         self._is_paced = held
         self._keep()
 
+    @property
+    def is_paced(self) -> bool:
+        """Whether bytes may have passed that are not read yet."""
+        return self._is_paced
+
     def wait(self, waits: bool) -> None:
         """It waits for the recorder, or not any more."""
         self._waits = waits

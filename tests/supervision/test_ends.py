@@ -99,3 +99,14 @@ async def test_stopping_within_a_frame() -> None:
     stage.running.closed("it ended")
     await stage.pass_time(30)
     assert stage.tunnel.written == [text]
+
+
+async def test_nothing_is_said_while_bytes_are_not_read_yet() -> None:
+    """What passed may end within a frame, which the reader does not know yet."""
+    stage = Stage(ALLOW)
+    stage.running.pace(True)
+    stage.running.stopping(300)
+    assert stage.tunnel.written == []
+    stage.running.pace(False)
+    await stage.pass_time(2)
+    assert len(stage.tunnel.written) == 1
