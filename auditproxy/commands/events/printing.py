@@ -133,6 +133,9 @@ class Printer:
                 yield (text if how.width is None else cut(text, how.width)) + "\n"
 
     def _moment(self, received: int) -> str:
+        if not received:
+            # The event was cut off before its times.
+            return ""
         if self._pattern is None:
             return iso(received, self._how.zone)
         return shown(received, self._pattern, self._how.zone)

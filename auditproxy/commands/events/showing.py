@@ -102,7 +102,7 @@ def _lines(
         ("Client", event.user_agent),
         ("Request", f"{event.verb} {event.request_uri}"),
         ("Command", json.dumps(facts.command, ensure_ascii=False) if facts.command else ""),
-        ("Received", iso(facts.request.received, how.zone)),
+        ("Received", iso(received, how.zone) if (received := facts.request.received) else ""),
         ("Took", "" if facts.duration is None else length_of(facts.duration)),
         ("Result", f"{result(facts)}, {facts.outcome}"),
         ("Message", status.message if status is not None else ""),

@@ -38,10 +38,10 @@ def run_diff(
     if is_json:
         for differing, group in groups:
             out.write(json.dumps(_object(differing, group)) + "\n")
-        return 0
-    for line in _lines(difference, groups):
-        out.write(line)
-    return 0
+    else:
+        for line in _lines(difference, groups):
+            out.write(line)
+    return FAILED if log.damaged else 0
 
 
 def _lines(difference: Difference, groups: list[tuple[Differing, Group]]) -> Iterator[str]:

@@ -40,10 +40,10 @@ def run_simulate(
     result = _Result(policy, used, simulation, log)
     if is_json:
         out.write(json.dumps(result.as_object()) + "\n")
-        return 0
-    for line in result.lines():
-        out.write(line)
-    return 0
+    else:
+        for line in result.lines():
+            out.write(line)
+    return FAILED if log.damaged else 0
 
 
 class _Result:

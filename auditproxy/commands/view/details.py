@@ -130,7 +130,7 @@ def _rows(facts: RequestFacts) -> list[tuple[str, str]]:
         ("Client", event.user_agent),
         ("Request", f"{event.verb} {event.request_uri}"),
         ("Command", " ".join(facts.command)),
-        ("Received", iso(facts.request.received)),
+        ("Received", iso(received) if (received := facts.request.received) else ""),
         ("Took", "" if facts.duration is None else length_of(facts.duration)),
         ("Result", f"{result(facts)}, {facts.outcome}"),
         ("Message", status.message if status is not None else ""),

@@ -36,3 +36,10 @@ def test_objects_are_remembered() -> None:
     (line, change) = printer.lines([facts(patch)])
     assert "(replicas 2 -> 5)" in line
     assert change == "    spec.replicas 2 -> 5\n"
+
+
+def test_without_times() -> None:
+    """An event that was cut off before them has no time, and not one of 1970."""
+    cut = {"requestReceivedTimestamp": "", "stageTimestamp": ""}
+    _, line = Printer(shown()).lines([facts(event() | cut)])
+    assert line.startswith("- ")

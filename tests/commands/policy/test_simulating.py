@@ -1,5 +1,6 @@
 """auditproxy policy simulate: as text and as JSON."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -177,3 +178,16 @@ def test_nothing_to_read(folder: Path) -> None:
         "auditproxy: warning: 1 line is not an event and was left out: audit.log line 1: not JSON\n"
         "auditproxy: error: no event in audit.log; name an audit log\n"
     )
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "words", [("simulate", "new.yaml"), ("diff", "used.yaml", "new.yaml")], ids=["simulate", "diff"]
+)
+def test_damaged_log(folder: Path, words: tuple[str, ...], form: str) -> None:
+    """What could be read is shown, and the exit code says that it is not all."""
+    content = (folder / "audit.log").read_bytes()
+    (folder / "cut.log.gz").write_bytes(gzip.compress(content)[:-8])
+    code, out, err = run(*words, "cut.log.gz", f"--output={form}")
+    assert (code, bool(out)) == (1, True)
+    assert "cut.log.gz is a damaged packed file" in err
