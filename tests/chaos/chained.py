@@ -67,10 +67,14 @@ class ChainChaos(Chaos):
         )
 
     def _kept(self, files: Mapping[str, bytes]) -> dict[str, bytes]:
-        """The log in use, its checkpoints, and the newest rotated file; others are archived."""
+        """The log in use, its checkpoints, and the newest rotated file; others are archived.
+
+        One without a line may be newer: where all lines are taken away, a new chain begins.
+        """
         rotated = [name for name in in_order(logs_of(files)) if name != "audit.log"]
-        self.archived |= {name: files[name] for name in rotated[:-1]}
-        return {name: content for name, content in files.items() if name not in rotated[:-1]}
+        newest = max((at for at, name in enumerate(rotated) if files[name]), default=0)
+        self.archived |= {name: files[name] for name in rotated[:newest]}
+        return {name: content for name, content in files.items() if name not in rotated[:newest]}
 
     def _verified(self, files: Mapping[str, bytes], *, whole: bool = False) -> list[str]:
         """What ``auditproxy verify`` says, and should not."""
