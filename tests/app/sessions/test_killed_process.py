@@ -97,6 +97,13 @@ async def test_kill_with_many_sessions(tmp_path: Path) -> None:
                 writer.transport.abort()
         async with started(upstream, tmp_path, *flags):
             paths = sorted(path for path in folder.iterdir() if path.name[0] != ".")
+            # The lines are written beside the serving; what ends this process would end them.
+            log = tmp_path / "sessions.log"
+            await until(
+                lambda: log.read_text().count('"repaired"') == SESSIONS,
+                "each has its line",
+                seconds=60,
+            )
     assert {path.suffix for path in paths} == {".cast"}
     shown = set()
     for path in paths:
