@@ -13,6 +13,8 @@ from auditproxy.upstream.messages import ResponseHead
 
 _CHUNK_END = b"\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
+_LARGE = 32 * 1024
+"""Bytes that cost more to copy than the records of TLS that their size and end get without."""
 
 
 class ResponseRelay:
@@ -69,7 +71,11 @@ class ResponseRelay:
             return
         head, self._unsent_head = self._unsent_head, b""
         if self._chunked:
-            transport.write(b"".join((head, b"%x\r\n" % len(chunk), chunk, _CHUNK_END)))
+            parts = (head + b"%x\r\n" % len(chunk), chunk, _CHUNK_END)
+            if len(chunk) < _LARGE:
+                transport.write(b"".join(parts))
+            else:
+                transport.writelines(parts)
         else:
             transport.write(head + chunk if head else chunk)
 

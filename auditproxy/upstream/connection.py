@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import cast
 
+from auditproxy.sockets.pieces import ReadingInPieces
 from auditproxy.sockets.reading import COUNTED, Reading
 from auditproxy.sockets.transport import prepare_transport
 from auditproxy.tunnel.tie import TunnelReceiver
@@ -57,6 +58,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_limits",
         "_loop",
         "_on_lost",
+        "_pieces",
         "_reading",
         "_receiver",
         "_reusable",
@@ -70,6 +72,7 @@ class UpstreamConnection(asyncio.Protocol):
     )
 
     transport: asyncio.Transport
+    _pieces: ReadingInPieces
     _reading: Reading
 
     def __init__(
@@ -187,6 +190,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _answer_ended(self, answer: Answer) -> None:
         """BUSY -> DONE or SWITCHED."""
         answer.detach()
+        self._pieces.end()
         if answer.state is AnswerState.SWITCHED:
             if not self._sending.is_whole:
                 self.fail(UpstreamSwitchedEarly("the upstream switched during the request"))
@@ -237,8 +241,10 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             if answer.ended:
                 self._answer_ended(answer)
-            elif len(data) >= COUNTED:
-                self._reading.take(len(data))
+            else:
+                if len(data) >= COUNTED:
+                    self._reading.take(len(data))
+                self._pieces.follow(len(data))
         elif state is _TUNNEL:
             assert self._receiver is not None
             self._receiver.data_received(data)
@@ -268,6 +274,7 @@ class UpstreamConnection(asyncio.Protocol):
         # uvloop's transports are not subclasses of asyncio.Transport.
         self.transport = cast(asyncio.Transport, transport)
         self._reading = Reading(self.transport, self._loop)
+        self._pieces = ReadingInPieces(self.transport, self)
         self.descriptor = prepare_transport(self.transport, self._limits.buffer_bytes)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -219,16 +219,19 @@ class ChunkedDecoder:
         if self._held:
             data = self._held + data
             self._held = b""
-        pieces: list[bytes] = []
+        pieces: list[memoryview] = []
+        view = memoryview(data)
         position, size = 0, len(data)
         while True:
             if self._state == self._DATA:
                 end = position + self._remaining
                 if end > size:
-                    pieces.append(data[position:])
                     self._remaining = end - size
+                    if not position:
+                        return data, None
+                    pieces.append(view[position:])
                     return _joined(pieces), None
-                pieces.append(data[position:end])
+                pieces.append(view[position:end])
                 position = end
                 self._state = self._DATA_END
             if self._state == self._DATA_END:
@@ -276,8 +279,6 @@ class ChunkedDecoder:
             raise UpstreamProtocolError("the chunked body's trailers are invalid")
 
 
-def _joined(pieces: list[bytes]) -> bytes:
-    """Concatenate the pieces; a single piece is returned without a copy."""
-    if not pieces:
-        return b""
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+def _joined(pieces: list[memoryview]) -> bytes:
+    """Copy the pieces, once, into one."""
+    return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)

@@ -2,11 +2,13 @@
 
 Bytes of a request go to the upstream as they come with the lines of an identity, bytes of its
 answer to the client, over TLS and uvloop as in auditproxy, and one line of an event's length is
-written to a file. Nothing is read or decided. It is the floor below the figures of small requests.
+written to a file. Nothing is decided, and of an answer its end alone is looked for. It is the
+floor below the figures of small requests and of large answers.
 """
 
 import asyncio
 import os
+import re
 import ssl
 import sys
 from collections.abc import Sequence
@@ -20,6 +22,10 @@ from tests.bench.settings import Files
 IDENTITY = b"\r\nImpersonate-User: jane@example.com\r\nImpersonate-Group: dev\r\n"
 LINE = b"x" * 1000 + b"\n"
 """About what an event of level Metadata has."""
+LAST_CHUNK = b"\r\n0\r\n\r\n"
+LENGTH = re.compile(rb"\r\nContent-Length: (\d+)\r\n")
+IN_CHUNKS = 1 << 62
+"""Bytes that are left of an answer without a length."""
 
 
 class Upstream(asyncio.Protocol):
@@ -27,6 +33,8 @@ class Upstream(asyncio.Protocol):
 
     transport: asyncio.Transport
     client: "Client"
+    left = 0
+    """Bytes that are still to come of an answer."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what is written to."""
@@ -35,9 +43,17 @@ class Upstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass on an answer."""
         client = self.client
-        client.floor.idle.append(self)
+        if not self.left:
+            head = data.find(b"\r\n\r\n") + 4
+            length = LENGTH.search(data, 0, head)
+            self.left = head + int(length[1]) if length else IN_CHUNKS
+        self.left -= len(data)
+        if self.left > IN_CHUNKS // 2 and data.endswith(LAST_CHUNK):
+            self.left = 0
+        if not self.left:
+            client.floor.idle.append(self)
+            os.write(client.floor.log, LINE)
         client.transport.write(data)
-        os.write(client.floor.log, LINE)
 
 
 class Floor:
@@ -62,6 +78,7 @@ class Client(asyncio.Protocol):
     """A client's connection, which has one request at a time."""
 
     transport: asyncio.Transport
+    upstream: Upstream
 
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
@@ -78,8 +95,16 @@ class Client(asyncio.Protocol):
             made = asyncio.ensure_future(self.floor.connect())
             made.add_done_callback(lambda done: self._send(done.result(), data))
 
+    def pause_writing(self) -> None:
+        """Stop the answer: the client is slower."""
+        self.upstream.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on with the answer."""
+        self.upstream.transport.resume_reading()
+
     def _send(self, upstream: Upstream, data: bytes) -> None:
-        upstream.client = self
+        upstream.client, self.upstream = self, upstream
         line, head = data.split(b"\r\n", 1)
         upstream.transport.write(b"".join((line, IDENTITY, head)))
 

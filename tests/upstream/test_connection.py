@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from auditproxy.sockets.pieces import PIECE
 from auditproxy.sockets.reading import MOST_A_TURN
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
@@ -344,6 +345,52 @@ class TestResponseBody:
             assert sink.body == body
             assert max(sink.turns) < MOST_A_TURN + ONE_READ
             assert pool.stats.idle == 1
+
+    @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+    async def test_large_answers_between_small_ones(
+        self, contexts: Contexts, chunked: bool
+    ) -> None:
+        """Of one connection, each answer comes whole, a large one in pieces of a bounded length."""
+        large = bytes(range(256)) * (4 * MEGABYTE // 256)
+        part = b"10000\r\n%b\r\n" % large[:65536]
+        framed = (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b0\r\n\r\n"
+            % (part * (len(large) // 65536))
+            if chunked
+            else answer(200, large)
+        )
+
+        async def script(connection: FakeConnection) -> None:
+            for each in (OK, framed, OK, framed, OK):
+                await connection.read_head()
+                await connection.send_all(each)
+
+        async with upstream_and_pool(script, contexts=contexts) as (upstream, pool):
+            for wanted in (b"ok", large, b"ok", large, b"ok"):
+                sink = await asyncio.wait_for(ask(pool), 30)
+                assert sink.body == wanted
+                # The first read may be as long as a loop reads at once.
+                assert max(len(piece) for piece in sink.pieces[1:] or [b""]) <= PIECE
+            assert len(upstream.connections) == 1
+
+    async def test_a_watch_that_has_little_to_say_after_much(self, contexts: Contexts) -> None:
+        """A connection that is read in pieces is read as it comes where little follows."""
+
+        async def script(connection: FakeConnection) -> None:
+            await connection.read_head()
+            connection.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+            await connection.send_all(b"z" * MEGABYTE)
+            await until(lambda: len(sink.body) == MEGABYTE, "much comes", seconds=30)
+            connection.send(b"z")
+
+        sink = RecordingSink()
+        async with upstream_and_pool(script, contexts=contexts) as (_, pool):
+            asking = asyncio.create_task(ask(pool, sink))
+            await until(lambda: len(sink.body) == MEGABYTE + 1, "all of it comes", seconds=30)
+            connection = sink.flow._source
+            assert connection.transport.get_protocol() is connection
+            asking.cancel()
+            await asyncio.wait((asking,))
 
     async def test_a_sink_left_paused_does_not_hurt_the_next_request(self) -> None:
         """An answer that ends while paused gives back a connection that is read again."""
