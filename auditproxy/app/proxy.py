@@ -27,6 +27,7 @@ from auditproxy.app.sinks.backends import AuditSink, open_backends
 from auditproxy.app.sinks.spoolfaults import spool_doubts, spool_faults
 from auditproxy.app.wanted import alerts_of, receivers_of, sessions_of, tracing_of
 from auditproxy.audit.backend import Backend
+from auditproxy.backends.ending import at_once
 from auditproxy.backends.overheard import OverheardBackend
 from auditproxy.downstream.limits import ConnectionLimits
 from auditproxy.files.files import Files, read_files
@@ -218,7 +219,7 @@ class Proxy:
                 sends.append(self._alerts.shutdown(process.SENDING_GRACE))
             if self._tracing is not None:
                 sends.append(self._tracing.close(process.SENDING_GRACE))
-            await process.at_once(*sends)
+            await at_once(*sends)
 
         await process.one_after_the_other(
             serving, background, shutdown, sessions, self._composed.close, self._health.close
