@@ -174,3 +174,20 @@ async def test_nothing() -> None:
     given = Given()
     assert await given.backend.deliver(())
     assert given.sender.tried == 0
+
+
+async def test_a_sender_that_crashes() -> None:
+    """A fault of the sender is tried again; what it never takes is lost, each event counted once."""
+    given = Given()
+    given.sender.gate.clear()
+    first = spawn(given.backend.deliver((event("first"),)), "deliver")
+    await until(lambda: given.sender.tried, "the first is under way")
+    waiting = [spawn(given.backend.deliver((event(each),)), "deliver") for each in "ab"]
+    await turns(3)
+    given.sender.faults = [None, *[RuntimeError("secret")] * 5]  # type: ignore[list-item]
+    given.sender.gate.set()
+    assert await asyncio.gather(first, *waiting) == [True, False, False]
+    assert (given.written, given.dropped("crash"), given.sender.tried) == (1, 2, 6)
+    given.sender.faults = [RuntimeError("secret")]  # type: ignore[list-item]
+    assert await given.backend.deliver((event("c"),))
+    assert "secret" not in "".join(given.told.lines)
