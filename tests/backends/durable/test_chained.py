@@ -477,3 +477,20 @@ def test_no_descriptor_is_left(tmp_path: Path) -> None:
     ]
     assert rig.chained._reader == MISSING
     assert verified(rig.files(), rig.anchored, whole=True).findings == ()
+
+
+async def test_a_log_that_cannot_be_synced_twice(tmp_path: Path) -> None:
+    """What is signed then says of all lines since the last checkpoint that they may be lost."""
+    rig = Rig(tmp_path)
+    rig.disk.faults = [None, EIO, EIO]
+    for count, said in ((1, 2), (2, 3), (3, 4)):
+        rig.write(count)
+        rig.chained.checkpoint()
+        await until(lambda said=said: len(rig.told) == said, "the checkpoint is made, or not")  # type: ignore[misc]
+    rig.write(1)
+    rig.chained.close()
+    assert [(each.number, each.message) for each in rig.signed()] == [
+        (0, ""),
+        (1, ""),
+        (7, "lines 2 to 6 may be lost: the disk said input/output error"),
+    ]
