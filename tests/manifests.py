@@ -1,6 +1,8 @@
 """The manifests, as kubectl renders them."""
 
+import os
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,16 +34,32 @@ def name_of(path: Path) -> str:
 
 @cache
 def render(root: str, binary: Path | None = None) -> tuple[dict[str, Any], ...]:
-    """The objects of one kustomization, as a kubectl renders them the first when none is given."""
+    """The objects of one kustomization, as a kubectl renders them; the first when none is given."""
+    return tuple(_kustomized(MANIFESTS / root, binary or kubectl_binaries()[0]))
+
+
+def render_with(
+    component: str, folder: Path, base: str = "base", more: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """The objects of a base with a component, from a kustomization in ``folder`` with ``more``."""
+    folder = folder.resolve()
+    resource, added = (os.path.relpath(MANIFESTS / name, folder) for name in (base, component))
+    kustomization = {"resources": [resource], "components": [added], **(more or {})}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
+    return _kustomized(folder, kubectl_binaries()[0])
+
+
+def _kustomized(folder: Path, binary: Path) -> list[dict[str, Any]]:
     done = subprocess.run(
-        [str(binary or kubectl_binaries()[0]), "kustomize", str(MANIFESTS / root)],
+        [str(binary), "kustomize", str(folder)],
         capture_output=True,
+        text=True,
         timeout=30,
         check=False,
     )
-    assert done.returncode == 0, done.stderr.decode()
-    assert not done.stderr, done.stderr.decode()
-    return tuple(yaml.safe_load_all(done.stdout))
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
 
 
 def only(root: str, kind: str, name: str) -> dict[str, Any]:

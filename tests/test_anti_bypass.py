@@ -1,39 +1,21 @@
 """manifests/anti-bypass: valid policies, whose marker is the one the proxy is told to set."""
 
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
-import yaml
 
 from auditproxy.flags.pflag import parse
 from auditproxy.flags.serve import FLAGS, options_from
 from auditproxy.options import validate
-from tests.kubectl import kubectl_binaries
-from tests.manifests import MANIFESTS
+from tests.manifests import MANIFESTS, render_with
 
 
 @pytest.fixture
 def rendered(tmp_path: Path) -> list[dict[str, Any]]:
     """The base with the component, as kubectl renders them."""
-    base, component = (
-        os.path.relpath(MANIFESTS / name, tmp_path.resolve()) for name in ("base", "anti-bypass")
-    )
-    (tmp_path / "kustomization.yaml").write_text(
-        yaml.safe_dump({"resources": [base], "components": [component]})
-    )
-    done = subprocess.run(
-        [str(kubectl_binaries()[0]), "kustomize", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+    return render_with("anti-bypass", tmp_path)
 
 
 def of_kind(rendered: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:

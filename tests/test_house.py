@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,6 @@ WITHOUT_A_TEST_FILE = {
     "apis/units.py",
     "audit/backend.py",
     "audit/captured.py",
-    "backends/sending.py",
     "clients/receivers/receiver.py",
     "flags/command.py",
     "options/backendoptions.py",
@@ -288,3 +288,54 @@ def test_no_mocks() -> None:
         text = path.read_text(encoding="utf-8")
         assert "unittest.mock" not in text, path
         assert "MagicMock" not in text, path
+
+
+def drawn() -> dict[str, str]:
+    """The rooms that docs/design.md draws, by their folders, each with its line."""
+    text = (ROOT / "docs/design.md").read_text("utf-8")
+    picture = text.partition("```\nauditproxy/\n")[2].partition("```")[0]
+    rooms, room = {}, ""
+    for line in picture.splitlines():
+        names = re.match(r"(  |    |      )((?:[a-z0-9]+/ ?)+)", line)
+        if names is None:
+            continue
+        if len(names[1]) == 2:
+            room = names[2].strip()
+        for name in names[2].split():
+            rooms[name if len(names[1]) == 2 else room + name] = line
+    return rooms
+
+
+def test_the_rooms_are_drawn() -> None:
+    """Each room, and each folder within one, and nothing else; those of commands in a text."""
+    folders = [path.parent.relative_to(PACKAGE).parts for path in SOURCES]
+    shown = {
+        # What is within a folder of a room is drawn below that.
+        "/".join((*parts[:1], *parts[1:][-1:])) + "/"
+        for parts in folders
+        if parts and (parts[0] != "commands" or len(parts) == 1)
+    }
+    assert set(drawn()) == shown
+    text = (ROOT / "docs/design.md").read_text("utf-8")
+    lines = text.partition("  commands/")[2].partition("  app/")[0]
+    for parts in folders:
+        assert parts[:1] != ("commands",) or "/".join((*parts[1:], "")) in lines, parts
+
+
+def test_the_drawing_is_the_contract() -> None:
+    """Its floors are those that imports are checked against, from the top, and who is beside whom."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (floors,) = (
+        contract["layers"]
+        for contract in contracts["contracts"]
+        if contract["name"] == "a file imports only from the floors below"
+    )
+    rooms, lines = [], drawn()
+    for floor in floors[2:]:
+        names = [name.removeprefix("auditproxy.") for name in floor.split(" | ")]
+        rooms += names
+        # All but one say beside whom they are.
+        beside = [re.search(r"\(beside (\w+)/\)$", lines[f"{name}/"]) for name in names]
+        assert [found is None for found in beside].count(True) == 1, floor
+        assert {found[1] for found in beside if found} <= set(names), floor
+    assert [room for room in lines if room.count("/") == 1] == [f"{room}/" for room in rooms]

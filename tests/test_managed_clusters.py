@@ -2,12 +2,14 @@
 
 import base64
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fakes.proxy import proxy_before, request
+from tests.fakes.proxy import RunningProxy, proxy_before, request
 from tests.fakes.upstream import FakeConnection, FakeUpstream, answer
 
 JSON = b"Content-Type: application/json"
@@ -88,20 +90,27 @@ class ManagedCluster:
                 connection.send(answer(200, POD, JSON))
 
 
-@pytest.mark.parametrize("token", [EKS, GKE, AKS], ids=["eks", "gke", "aks"])
-async def test_passthrough(token: str, tmp_path: Path) -> None:
-    """The token goes on as it is, without a header of ours; the event has the user the API server told."""
-    cluster = ManagedCluster()
+@asynccontextmanager
+async def passing_through(cluster: ManagedCluster, folder: Path) -> AsyncIterator[RunningProxy]:
+    """A proxy in front of a cluster, to which it passes clients' tokens on."""
     async with (
         FakeUpstream(cluster) as upstream,
         proxy_before(
             upstream.port,
-            tmp_path,
+            folder,
             upstream_identity="passthrough",
             authentication_token_review=True,
             anonymous_auth=False,
         ) as proxy,
     ):
+        yield proxy
+
+
+@pytest.mark.parametrize("token", [EKS, GKE, AKS], ids=["eks", "gke", "aks"])
+async def test_passthrough(token: str, tmp_path: Path) -> None:
+    """The token goes on as it is, without a header of ours; the event has the user the API server told."""
+    cluster = ManagedCluster()
+    async with passing_through(cluster, tmp_path) as proxy:
         for _ in range(2):
             got = await proxy.ask(request("GET", token=token))
             assert (got.status, got.body) == (200, POD)
@@ -123,16 +132,7 @@ async def test_passthrough(token: str, tmp_path: Path) -> None:
 async def test_a_token_that_the_cluster_does_not_know(token: str, tmp_path: Path) -> None:
     """It is a 401 with its event, and the request is not forwarded."""
     cluster = ManagedCluster()
-    async with (
-        FakeUpstream(cluster) as upstream,
-        proxy_before(
-            upstream.port,
-            tmp_path,
-            upstream_identity="passthrough",
-            authentication_token_review=True,
-            anonymous_auth=False,
-        ) as proxy,
-    ):
+    async with passing_through(cluster, tmp_path) as proxy:
         got = await proxy.ask(request("GET", token=token))
         assert got.status == 401
         assert all("selfsubjectreviews" in line for line, _, _ in cluster.seen)

@@ -1,6 +1,5 @@
 """manifests/components/session-recording: a volume that the proxy can write, and its policy."""
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from auditproxy.options import Options, validate
 from auditproxy.sessions.rules import load_recording_policy
 from tests.e2e.cluster import ADMIN_TOKEN, assets, running
 from tests.kubectl import kubectl_binaries
-from tests.manifests import MANIFESTS
+from tests.manifests import MANIFESTS, render_with
 
 COMPONENT = MANIFESTS / "components" / "session-recording"
 README = (MANIFESTS / "README.md").read_text(encoding="utf-8")
@@ -37,19 +36,7 @@ def render(
     folder: Path, base: str = "base", more: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
     """A base with the component, as kubectl renders them."""
-    named, component = (os.path.relpath(path, folder) for path in (MANIFESTS / base, COMPONENT))
-    kustomization = {"resources": [named], "components": [component], **(more or {})}
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
-    done = subprocess.run(
-        [str(kubectl_binaries()[0]), "kustomize", str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+    return render_with("components/session-recording", folder, base, more)
 
 
 def only(rendered: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Dashboard and alert rules: they parse strictly and name only metrics and labels that exist."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -14,8 +13,7 @@ import yaml
 
 from auditproxy.metrics.registry import Metrics
 from tests import promql
-from tests.kubectl import kubectl_binaries
-from tests.manifests import MANIFESTS
+from tests.manifests import MANIFESTS, render_with
 
 FOLDER = MANIFESTS / "monitoring"
 DOCS = MANIFESTS.parent / "docs"
@@ -309,21 +307,7 @@ class TestComponent:
     @pytest.fixture
     def rendered(self, tmp_path: Path) -> list[dict[str, Any]]:
         """The base with the component, as kubectl renders them."""
-        base, component = (
-            os.path.relpath(MANIFESTS / name, tmp_path.resolve()) for name in ("base", "monitoring")
-        )
-        (tmp_path / "kustomization.yaml").write_text(
-            yaml.safe_dump({"resources": [base], "components": [component]})
-        )
-        done = subprocess.run(
-            [str(kubectl_binaries()[0]), "kustomize", str(tmp_path)],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return list(yaml.safe_load_all(done.stdout))
+        return render_with("monitoring", tmp_path)
 
     def test_same_rules(self) -> None:
         """The PrometheusRule has the groups of the plain file."""

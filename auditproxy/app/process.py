@@ -118,10 +118,3 @@ async def one_after_the_other(*steps: Callable[[], Awaitable[None]]) -> None:
             crashes.append(crash)
     if crashes:
         raise crashes[0]
-
-
-async def at_once(*steps: Awaitable[None]) -> None:
-    """Take all steps together, and wait for each; raises the first of what they raise."""
-    for result in await asyncio.gather(*steps, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result

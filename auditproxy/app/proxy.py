@@ -27,6 +27,7 @@ from auditproxy.app.sinks.backends import AuditSink, open_backends
 from auditproxy.app.sinks.spoolfaults import spool_doubts, spool_faults
 from auditproxy.app.wanted import alerts_of, receivers_of, sessions_of, tracing_of
 from auditproxy.audit.backend import Backend
+from auditproxy.backends.ending import at_once
 from auditproxy.backends.overheard import OverheardBackend
 from auditproxy.downstream.limits import ConnectionLimits
 from auditproxy.files.files import Files, read_files
@@ -218,11 +219,26 @@ class Proxy:
                 sends.append(self._alerts.shutdown(process.SENDING_GRACE))
             if self._tracing is not None:
                 sends.append(self._tracing.close(process.SENDING_GRACE))
-            await process.at_once(*sends)
+            await at_once(*sends)
 
         await process.one_after_the_other(
             serving, background, shutdown, sessions, self._composed.close, self._health.close
         )
+
+
+def _health_server(metrics: Metrics, report: Callable[[str], None]) -> HealthServer:
+    """The second port, which asks nothing yet; what happens to its connections is counted."""
+
+    def accepting_failed(error: OSError) -> None:
+        metrics.connections.accept_error("health", fault_word(error))
+        report(fault_text(error, "--health-bind-address"))
+
+    return HealthServer(
+        metrics.few,
+        metrics.requests.registry,
+        accepting_failed=accepting_failed,
+        pushed_out=lambda: metrics.connections.refused("health"),
+    )
 
 
 async def build(
@@ -296,26 +312,14 @@ async def build(
         ),
         proxy_protocol=options.serving.proxy_protocol,
     )
-
-    def accepting_probes_failed(error: OSError) -> None:
-        metrics.connections.accept_error("health", fault_word(error))
-        report(fault_text(error, "--health-bind-address"))
-
-    health = HealthServer(
-        metrics.few,
-        metrics.requests.registry,
-        accepting_failed=accepting_probes_failed,
-        pushed_out=lambda: metrics.connections.refused("health"),
-    )
     reloader = new_reloader(options, composed, serving, report)
+    health = _health_server(metrics, report)
     for state in opened.states:
         health.add_check(state.name, state.check, ("readyz",))
         health.add_information(state.describe)
-    health.add_information(reloader.describe)
-    if sessions is not None:
-        health.add_information(sessions.describe)
-    if alerts is not None:
-        health.add_information(alerts.describe)
+    for part in (reloader, sessions, alerts):
+        if part is not None:
+            health.add_information(part.describe)
     health.add_information(composed.describe_issuers)
     if options.upstream.check_period:
         health.add_check("upstream", lambda: composed.monitor.is_ready, ("readyz",))

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from auditproxy.apis.audit import Event
 from auditproxy.audit.encode import Encoder, json_line
 from auditproxy.backends.losses import Losses
-from auditproxy.backends.sending import Sender, SendError
+from auditproxy.backends.sending import Sender, SendError, send_safely
 from auditproxy.clients.retry import pauses
 
 ATTEMPTS = 5
@@ -132,7 +132,7 @@ class AttemptsBackend:
     async def _attempts(self, lines: Sequence[bytes]) -> None:
         for pause in pauses(self._initial_backoff, ATTEMPTS, self._random):
             try:
-                await self._sender.send(lines)
+                await send_safely(self._sender, lines)
             except SendError as error:
                 if error.is_poison:
                     raise
@@ -140,7 +140,7 @@ class AttemptsBackend:
                 await self._sleep(min(max(pause, error.retry_after or 0.0), LONGEST_PAUSE))
             else:
                 return
-        await self._sender.send(lines)
+        await send_safely(self._sender, lines)
 
     def _cut_off(self, count: int) -> None:
         self._lost(count, "shutdown", "the delivery was cut off")

@@ -1,7 +1,7 @@
-"""Ending tasks: what a shutdown waits for, and no longer than it may."""
+"""Ending: what a shutdown waits for, and no longer than it may."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from typing import Any
 
 
@@ -17,3 +17,10 @@ async def finish(tasks: Collection["asyncio.Task[Any]"], grace: float) -> None:
         task.cancel()
     if late:
         await asyncio.wait(late)
+
+
+async def at_once(*steps: Awaitable[None]) -> None:
+    """Take all steps together, and wait for each; raises the first of what they raise."""
+    for result in await asyncio.gather(*steps, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

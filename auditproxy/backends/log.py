@@ -98,8 +98,7 @@ class LogBackend:
                 self._lost(error)
             else:
                 self.losses.delivered()
-            if fault := self._writer.take_fault():
-                self._report(f"audit plugin '{PLUGIN}': {fault}")
+            self._tell_fault()
         return success
 
     def process_line(self, line: bytes, *, is_intent: bool) -> bool | None:
@@ -116,9 +115,12 @@ class LogBackend:
             self._lost(error)
         else:
             self.losses.delivered()
+        self._tell_fault()
+        return True
+
+    def _tell_fault(self) -> None:
         if fault := self._writer.take_fault():
             self._report(f"audit plugin '{PLUGIN}': {fault}")
-        return True
 
     def _lost(self, error: Exception) -> None:
         self.losses.lost(
@@ -166,6 +168,7 @@ class LogBackend:
     def close(self) -> None:
         """Close the file and report what was lost since the last line."""
         self._writer.close()
+        self._tell_fault()
         self.losses.tell_rest()
 
     def __str__(self) -> str:

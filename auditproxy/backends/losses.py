@@ -14,6 +14,9 @@ from auditproxy.metrics.registry import Metrics
 INTERVAL = 60.0
 """Seconds between two lines about one cause; the later one says how many there were."""
 
+MOST_CAUSES = 100
+"""Causes that are remembered for that: a text may have a number of the receiver's in it."""
+
 _OF_THE_EVENT = frozenset(
     {
         "too-large",
@@ -130,12 +133,20 @@ class Losses:
             self.failing(public or reason)
         with self._lock:
             total = self._untold.get(cause, 0) + count
-            told = self._told.get(cause)
+            told = self._told.pop(cause, None)
             if told is not None and now - told < INTERVAL:
+                self._told[cause] = told
                 self._untold[cause] = total
                 return
+            oldest, rest = None, 0
+            if len(self._told) >= MOST_CAUSES:
+                oldest = next(iter(self._told))
+                del self._told[oldest]
+                rest = self._untold.pop(oldest, 0)
             self._told[cause] = now
             self._untold[cause] = 0
+        if oldest is not None and rest:
+            self._report(_line(self.backend, oldest[0], rest, *oldest[1:]))
         self._report(_line(self.backend, plugin, total, reason, text))
 
     def tell_rest(self) -> None:

@@ -53,3 +53,14 @@ class Sender(Protocol):
     async def close(self) -> None:
         """Close what is open; nothing is sent after that."""
         ...
+
+
+async def send_safely(sender: Sender, events: Sequence[bytes]) -> None:
+    """Send events; a fault of the sender itself is a SendError as well, which passes."""
+    try:
+        await sender.send(events)
+    except SendError:
+        raise
+    except Exception as crash:
+        # Its text could show an event.
+        raise SendError("crash", text=f"sending crashed: {type(crash).__name__}") from None

@@ -1,9 +1,8 @@
 """UnionBackend: every event to every backend, in order (apiserver audit/union.go)."""
 
-import asyncio
-
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Backend, Delivery
+from auditproxy.backends.ending import at_once
 from auditproxy.backends.outcomes import all_of
 
 
@@ -19,7 +18,7 @@ class UnionBackend:
 
     async def shutdown(self, grace: float) -> None:
         """Shut all down at once: a slow one takes nothing from the others' time."""
-        await asyncio.gather(*(backend.shutdown(grace) for backend in self._backends))
+        await at_once(*(backend.shutdown(grace) for backend in self._backends))
 
     def __str__(self) -> str:
         return f"union[{','.join(map(str, self._backends))}]"

@@ -5,6 +5,7 @@ process's end: the thread is a daemon.
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -76,7 +77,9 @@ class LogWriter:
                 success = self._write(event) and success
 
         def settled() -> None:
-            loop.call_soon_threadsafe(settle, batch.done, success)
+            with contextlib.suppress(RuntimeError):
+                # The loop is closed: the process ends.
+                loop.call_soon_threadsafe(settle, batch.done, success)
 
         self.run(write, settled)
         return self._written(batch)

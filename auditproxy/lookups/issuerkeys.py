@@ -76,6 +76,7 @@ class IssuerKeys:
         self._flight: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._closed = False
+        metrics.known(name)
 
     def start(self) -> None:
         """Start periodic loading until ``close``; a second call has no effect."""
@@ -216,6 +217,8 @@ class IssuerKeys:
 
     async def close(self) -> None:
         """Stop loading; waiting requests are decided with the current keys."""
+        if self._closed:
+            return
         self._closed = True
         tasks = [task for task in (self._refreshing, self._flight) if task is not None]
         for task in tasks:

@@ -1,5 +1,6 @@
 """Metrics of issuers whose keys are fetched."""
 
+import collections
 import contextlib
 import hashlib
 
@@ -37,6 +38,11 @@ class IssuerMetrics:
             ("issuer", "state"),
             registry=registry,
         )
+        self._known: collections.Counter[str] = collections.Counter()
+
+    def known(self, issuer: str) -> None:
+        """Keys of an issuer are going to be loaded, until as many have been forgotten."""
+        self._known[issuer] += 1
 
     def loaded(self, issuer: str, now: float, *, keys: int, ignored: int) -> None:
         """Record a successful load at ``now``, seconds since the epoch."""
@@ -55,7 +61,14 @@ class IssuerMetrics:
         self._last.labels(result, issuer_hash(issuer), "").set(now)
 
     def forget(self, issuer: str) -> None:
-        """Remove the series of an issuer that is no longer configured."""
+        """Remove the series of an issuer that is no longer configured.
+
+        After a reload those of before and of now may be of the same issuer: the last one counts.
+        """
+        self._known[issuer] -= 1
+        if self._known[issuer] > 0:
+            return
+        del self._known[issuer]
         for result in RESULTS:
             _remove(self._last, result, issuer_hash(issuer), "")
             _remove(self._fetches, issuer, result)

@@ -21,7 +21,7 @@ from auditproxy.apis.audit import Event
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.session import SessionEvent, SessionEventType
 from auditproxy.apis.units import MEBIBYTE
-from auditproxy.backends.ending import finish
+from auditproxy.backends.ending import at_once, finish
 from auditproxy.backends.weight import EVENT_WEIGHT, weight
 from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.notifiers.outbox import Notifier
@@ -139,6 +139,7 @@ class AlertDispatcher:
 
     def replace_rules(self, rules: AlertRules) -> None:
         """Use other rules; what fires now ends for the old ones, and begins again."""
+        self._count_engine()
         self._engine = self._new_engine(rules)
 
     def replace_notifiers(
@@ -164,8 +165,9 @@ class AlertDispatcher:
             self._reserve.clear()
             self._steps = None
         self._count_unseen()
+        self._count_engine()
         left = max(ends - self._monotonic(), 0.0)
-        await asyncio.gather(
+        await at_once(
             finish(set(self._retiring), left),
             *(notifier.shutdown(left) for notifier in self._notifiers),
         )
@@ -221,6 +223,11 @@ class AlertDispatcher:
         engine = self._engine
         self._send(engine.tick(self._clock()))
         self._metrics.firing(engine.firing)
+        self._count_engine()
+
+    def _count_engine(self) -> None:
+        """Count what the engine has counted since the last time."""
+        engine = self._engine
         for counts, counted in (
             (engine.condition_errors, self._metrics.condition_failed),
             (engine.folded, self._metrics.folded),
@@ -248,18 +255,24 @@ class AlertDispatcher:
 
     def _save_or_drop(self, event: Event | SessionEvent) -> None:
         """There is no room for an event: keep it in the reserve if it may matter most."""
-        try:
-            rules = self._engine.selected(event)
-        except Exception as crash:
-            self._crashed(crash)
-            return
-        if any(map(is_reserved, rules)):
+        rules = self._selected(event)
+        if any(map(is_reserved, rules or ())):
             for dropped in self._reserve.put(event, _weight(event)):
-                self._drop(dropped, rules if dropped is event else self._engine.selected(dropped))
+                self._drop(dropped, rules if dropped is event else self._selected(dropped))
         else:
             self._drop(event, rules)
 
-    def _drop(self, event: Event | SessionEvent, rules: Sequence[AlertRule]) -> None:
+    def _selected(self, event: Event | SessionEvent) -> Sequence[AlertRule] | None:
+        """The rules that select an event; None, and it is counted, where that crashes."""
+        try:
+            return self._engine.selected(event)
+        except Exception as crash:
+            self._crashed(crash)
+            return None
+
+    def _drop(self, event: Event | SessionEvent, rules: Sequence[AlertRule] | None) -> None:
+        if rules is None:
+            return
         self._metrics.dropped("queue-full")
         for rule in rules:
             self._unseen[rule.name] += 1

@@ -140,18 +140,23 @@ class RecorderThread:
         def take_some() -> bool:
             """Account for what one turn has time for, on the thread; whether there is more."""
             ends = self._clock() + SLICE
+            is_whole = True
             try:
                 if not steps:
                     steps.append(running.account.steps(batch, skips=self._is_behind(running)))
                 for _ in steps[0]:
                     if self._clock() >= ends:
-                        return True
+                        is_whole = False
+                        break
             except Exception as crash:
                 self._faults.crashed(crash)
                 running.account.abandon(batch[-1][0], fault)
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._taken, running, batch)
-            return False
+            finally:
+                # Whatever became of it: others have what it took of the bounds.
+                if is_whole:
+                    with contextlib.suppress(RuntimeError):
+                        loop.call_soon_threadsafe(self._taken, running, batch)
+            return not is_whole
 
         self.do(take_some, running)
         return True

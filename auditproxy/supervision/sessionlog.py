@@ -93,6 +93,9 @@ class SessionLog:
             return
         self._metrics.line(LOG, "written")
         self._fault = ""
+        self._tell_fault(writer)
+
+    def _tell_fault(self, writer: LineWriter) -> None:
         if fault := writer.take_fault():
             self._report(f"session log: {fault}")
 
@@ -119,9 +122,16 @@ class SessionLog:
             self._is_closed = True
         if self._writer is None:
             return
+        writer = self._writer
+
+        def end() -> None:
+            writer.close()
+            # Network file systems say only now that they have lost lines.
+            self._tell_fault(writer)
+
         if not self._thread.started:
-            self._writer.close()
-        elif not await self._thread.close(self._writer.close, seconds):
+            end()
+        elif not await self._thread.close(end, seconds):
             left = len(self._waiting)
             self._waiting.clear()
             # And the one that is being written.

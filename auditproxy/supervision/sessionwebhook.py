@@ -76,6 +76,7 @@ class SessionWebhook:
         self._fault = ""
         self._dropped = 0
         self._failures = 0
+        self._is_shut = False
 
     def listen(self, event: SessionEvent) -> None:
         """Take a line."""
@@ -90,6 +91,10 @@ class SessionWebhook:
             self._loop.call_soon_threadsafe(self._take, line)
 
     def _take(self, line: bytes) -> None:
+        if self._is_shut:
+            # The recorder was late with it.
+            self._lost(1, "the webhook is closed")
+            return
         if len(self._queue) >= MAXIMUM_LINES or self._bytes + len(line) > QUEUE_LIMIT:
             self._lost(1, "too many lines wait")
             return
@@ -135,6 +140,9 @@ class SessionWebhook:
             self._failed(str(error))
             if is_settled:
                 self._lost(len(batch), f"it refuses them: {error}")
+        except Exception as crash:
+            # A fault of ours must not end the delivery; its text could show a line.
+            self._failed(f"sending crashed: {type(crash).__name__}")
         else:
             is_settled = True
             self._metrics.line(WEBHOOK, "written", len(batch))
@@ -193,4 +201,5 @@ class SessionWebhook:
             self._lost(count, f"{count} not delivered before the shutdown deadline")
             self._queue.clear()
             self._bytes = 0
+        self._is_shut = True
         await self._client.close()

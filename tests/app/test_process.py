@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from auditproxy.app.process import (
-    at_once,
     one_after_the_other,
     share_interpreter,
     tune_garbage_collector,
@@ -116,19 +115,3 @@ async def test_one_after_the_other() -> None:
     with pytest.raises(asyncio.CancelledError):
         await one_after_the_other(step("d", asyncio.CancelledError()), step("e"))
     assert taken == ["a", "b", "c", "d"]
-
-
-async def test_steps_at_once() -> None:
-    """Each is waited for, whatever the others raise."""
-    both, done = asyncio.Barrier(2), []
-
-    async def step(name: str) -> None:
-        await both.wait()
-        done.append(name)
-        if name == "first":
-            raise ValueError(name)
-
-    with pytest.raises(ValueError, match="first"):
-        await at_once(step("first"), step("second"))
-    assert sorted(done) == ["first", "second"]
-    await at_once()

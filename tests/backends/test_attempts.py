@@ -174,3 +174,57 @@ async def test_nothing() -> None:
     given = Given()
     assert await given.backend.deliver(())
     assert given.sender.tried == 0
+
+
+async def test_a_sender_that_crashes() -> None:
+    """A fault of the sender is tried again; what it never takes is lost, each event counted once."""
+    given = Given()
+    given.sender.gate.clear()
+    first = spawn(given.backend.deliver((event("first"),)), "deliver")
+    await until(lambda: given.sender.tried, "the first is under way")
+    waiting = [spawn(given.backend.deliver((event(each),)), "deliver") for each in "ab"]
+    await turns(3)
+    given.sender.faults = [None, *[RuntimeError("secret")] * 5]  # type: ignore[list-item]
+    given.sender.gate.set()
+    assert await asyncio.gather(first, *waiting) == [True, False, False]
+    assert (given.written, given.dropped("crash"), given.sender.tried) == (1, 2, 6)
+    given.sender.faults = [RuntimeError("secret")]  # type: ignore[list-item]
+    assert await given.backend.deliver((event("c"),))
+    assert "secret" not in "".join(given.told.lines)
+
+
+async def test_one_that_gives_up_while_it_waits() -> None:
+    """It is counted, and not sent with what comes later."""
+    given = Given()
+    given.sender.gate.clear()
+    first = spawn(given.backend.deliver((event("first"),)), "deliver")
+    await until(lambda: given.sender.tried, "the first is under way")
+    second = spawn(given.backend.deliver((event("second"),)), "deliver")
+    await turns(3)
+    second.cancel()
+    await asyncio.wait({second})
+    given.sender.gate.set()
+    assert await first
+    assert await given.backend.deliver((event("third"),))
+    assert given.sender.sent == [["first"], ["third"]]
+    assert (given.dropped("shutdown"), given.written) == (1, 2)
+
+
+async def test_cut_off_behind_one_that_is_never_taken() -> None:
+    """That one was counted already."""
+    given = Given()
+    stuck = asyncio.Event()
+    send = given.sender.send
+
+    async def send_or_hang(lines: Sequence[bytes]) -> None:
+        if len(lines) == 1 and b"poison" not in lines[0]:
+            stuck.set()
+            await asyncio.Event().wait()
+        await send(lines)
+
+    vars(given.sender)["send"] = send_or_hang
+    delivery = spawn(given.backend.deliver((event("poison"), event("b"))), "deliver")
+    await stuck.wait()
+    delivery.cancel()
+    await asyncio.wait({delivery})
+    assert (given.dropped("too-large"), given.dropped("shutdown"), given.written) == (1, 1, 0)

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from auditproxy.backends.ending import finish
+import pytest
+
+from auditproxy.backends.ending import at_once, finish
 
 
 async def test_nothing() -> None:
@@ -34,3 +36,19 @@ async def test_late_tasks_have_begun() -> None:
     await finish(tasks, 0.0)
     assert begun == sorted(ended) == list(range(5))
     assert all(task.cancelled() for task in tasks)
+
+
+async def test_steps_at_once() -> None:
+    """Each is waited for, whatever the others raise."""
+    both, done = asyncio.Barrier(2), []
+
+    async def step(name: str) -> None:
+        await both.wait()
+        done.append(name)
+        if name == "first":
+            raise ValueError(name)
+
+    with pytest.raises(ValueError, match="first"):
+        await at_once(step("first"), step("second"))
+    assert sorted(done) == ["first", "second"]
+    await at_once()

@@ -247,3 +247,17 @@ def test_accounting(tmp_path: Path) -> None:
     assert (written, dropped) == (5, 5)
     assert value(metrics, "auditproxy_audit_events_generated_total") == written + dropped
     assert value(metrics, "apiserver_audit_error_total", plugin="log") == dropped
+
+
+async def test_a_fault_at_the_end_is_told() -> None:
+    """A network file system says only at the close that it has lost lines."""
+
+    class Losing(Lines):
+        def close(self) -> None:
+            """Fail as a file does."""
+            super().close()
+            self.fault = "closing /a: input/output error"
+
+    log, _, told = backend(Losing())
+    await log.shutdown(1.0)
+    assert told == ["audit plugin 'log': closing /a: input/output error"]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from auditproxy.apis.operatorline import fields_of
-from auditproxy.backends.losses import TO_DO
+from auditproxy.backends.losses import MOST_CAUSES, TO_DO
 from auditproxy.flags.serve import FLAGS
 from tests.fakes.backends import Told, dropped, value
 
@@ -99,3 +99,17 @@ def test_the_first_failed_attempt() -> None:
     told.now = 61.0
     told.losses.failing("unreachable", "it is away")
     assert told.lines == [said, said]
+
+
+def test_causes_are_bounded() -> None:
+    """A receiver whose answers all differ takes no memory without end, and no count is lost."""
+    told = Told("otlp")
+    for count in (1, 5):
+        told.losses.lost(count, plugin="otlp", reason="rejected", text="first")
+    for number in range(5_000):
+        told.losses.lost(1, plugin="otlp", reason="rejected", text=f"error {number}")
+    assert len(told.losses._told) == len(told.losses._untold) == MOST_CAUSES
+    told.losses.tell_rest()
+    counts = [int(fields_of(line)["count"]) for line in told.lines if "first" in line]
+    assert counts == [1, 5]
+    assert sum(int(fields_of(line)["count"]) for line in told.lines) == 5_006

@@ -68,6 +68,8 @@ async def test_awaited() -> None:
 
 async def test_request_that_gives_up_does_not_end_the_delivery() -> None:
     """A client that leaves cannot cancel its event."""
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
     told, recorder = Told("webhook"), Recorder()
     recorder.gate.clear()
     backend = Awaited(recorder, told.losses)
@@ -84,7 +86,7 @@ async def test_request_that_gives_up_does_not_end_the_delivery() -> None:
     recorder.gate.set()
     await recorder.until(1)
     await backend.shutdown(1.0)
-    assert recorder.batches == [("a",)]
+    assert (recorder.batches, faults) == ([("a",)], [])
 
 
 async def test_no_more_than_so_many_deliveries() -> None:
@@ -138,6 +140,15 @@ async def test_bytes_that_wait_are_bounded() -> None:
     assert [isinstance(outcome, bool) for outcome in taken] == [False] * 3 + [True] * 2
     assert taken[-1] is False
     assert backend.waiting == 3
+    assert not backend.has_room((event(body=body),))
+    recorder.gate.set()
+    await recorder.until(3)
+    await turns()
+    assert backend.has_room((event(body=body),))
+    assert not isinstance(backend.process_events((event(body=body),)), bool)
+    await backend.shutdown(5.0)
+    assert told.lines[-1].startswith("lost 1 audit event"), "what was not told yet"
+    assert len(told.lines) == 2
     assert dropped(told.metrics, "buffer-full", "webhook") == 2
     recorder.gate.set()
     await backend.shutdown(5.0)

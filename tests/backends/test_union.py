@@ -2,10 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from auditproxy.apis.audit import Event
 from auditproxy.audit.backend import Delivery
 from auditproxy.backends.union import union
 from tests.fakes.backends import events
+from tests.fakes.waiting import turns
 
 
 class Backend:
@@ -47,3 +50,23 @@ def test_one_is_itself() -> None:
     """There is no union of one."""
     one = Backend("log")
     assert union((one,)) is one
+
+
+async def test_an_end_that_fails() -> None:
+    """It takes nothing of the others' time, and is raised once they have ended."""
+
+    class Failing(Backend):
+        async def shutdown(self, grace: float) -> None:
+            """Fail."""
+            raise OSError("closing")
+
+    class Slow(Backend):
+        async def shutdown(self, grace: float) -> None:
+            """End a few turns later."""
+            await turns(5)
+            await super().shutdown(grace)
+
+    slow = Slow("slow")
+    with pytest.raises(OSError, match="closing"):
+        await union((Failing("failing"), slow)).shutdown(1.0)
+    assert slow.shut.is_set()

@@ -143,3 +143,21 @@ async def test_a_crash_loses_one_event() -> None:
         "lost 1 audit event (audit plugin 'log'): writing crashed: MemoryError; "
         "report it as a fault of the proxy"
     ]
+
+
+def test_a_loop_that_has_ended() -> None:
+    """A line that was held up until then costs no fault, and the thread goes on."""
+    lines, told = Lines(), Told()
+    lines.gate.clear()
+    writer = writer_of(lines, told)
+
+    async def begin() -> None:
+        writer.deliver(events(1)).close()
+        await asyncio.to_thread(lines.began.wait, 10)
+
+    asyncio.run(begin())
+    lines.gate.set()
+    written = threading.Event()
+    writer.run(lambda: None, written.set)
+    assert written.wait(10)
+    assert len(lines.lines) == 1

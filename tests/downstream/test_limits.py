@@ -61,3 +61,16 @@ def test_counts(steps: list[tuple[bool, str, int]]) -> None:
         elif held:
             held.pop(which % len(held)).release()
         assert len(limits) == len(held)
+
+
+def test_addresses_are_forgotten() -> None:
+    """With their last connection, and not before; one that was never known leaves nothing."""
+    limits = ConnectionLimits(per_address=2)
+    leases = [limits.admit() for _ in range(5)]
+    first, second, third, fourth, unknown = (lease for lease in leases if lease is not None)
+    assert [limits.claim(lease, "a") for lease in (first, second, third)] == [True, True, False]
+    first.release()
+    assert [limits.claim(lease, "a") for lease in (third, fourth)] == [True, False]
+    for lease in (second, third, fourth, unknown):
+        lease.release()
+    assert (len(limits), dict(limits._by_address)) == (0, {})

@@ -2,7 +2,7 @@
 
     python -m tests.fakes.alertspool FOLDER COUNT
 
-It prints ``stored`` when the disk has all alerts, and then is to be killed.
+It is killed once all is on the disk (killedspool.py).
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.notifiers.alertspools import AlertSpoolConfig, AlertSpools, SpooledNotifier
 from tests.fakes.alertrules import alert
+from tests.fakes.killedspool import say_stored
 from tests.fakes.waiting import turns, until
 from tests.fakes.webhook import NoCredential
 
@@ -92,8 +93,7 @@ async def _store(folder: Path, count: int) -> None:
     for number in range(count):
         notifier.put(numbered(number))
     await until(lambda: made.waiting == count, "the disk has all alerts")
-    print("stored", flush=True)
-    await asyncio.Event().wait()
+    await say_stored()
 
 
 if __name__ == "__main__":

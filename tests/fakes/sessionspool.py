@@ -2,7 +2,7 @@
 
     python -m tests.fakes.sessionspool FOLDER COUNT
 
-It prints ``stored`` when the disk has all lines, and then is to be killed.
+It is killed once all is on the disk (killedspool.py).
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from auditproxy.clients.webhook import WebhookClient, WebhookTarget, request_url
 from auditproxy.metrics.registry import Metrics
 from auditproxy.sessions.lines import SessionLines
 from auditproxy.supervision.sessionspool import SessionSpool
+from tests.fakes.killedspool import say_stored
 from tests.fakes.recorded import STARTED, a_session
 from tests.fakes.waiting import turns, until
 from tests.fakes.webhook import NoCredential
@@ -80,8 +81,7 @@ async def _store(folder: Path, count: int) -> None:
     made = SpooledSessions(folder, "http://127.0.0.1:1")
     made.listen(range(count))
     await until(lambda: made.waiting == count, "the disk has all lines")
-    print("stored", flush=True)
-    await asyncio.Event().wait()
+    await say_stored()
 
 
 if __name__ == "__main__":

@@ -50,18 +50,24 @@ class Clock:
 class Keys:
     """Keys of an issuer, and what they told."""
 
-    def __init__(self, issuer: FakeIssuer, timeout: float = 5.0) -> None:
+    def __init__(
+        self,
+        issuer: FakeIssuer,
+        timeout: float = 5.0,
+        metrics: IssuerMetrics | None = None,
+    ) -> None:
         context = ssl.create_default_context(cadata=issuer.ca)
         self.fetcher = HttpsFetcher(context, timeout)
         self.clock = Clock()
         self.told: list[str] = []
         self.registry = CollectorRegistry()
+        self.metrics = metrics or IssuerMetrics(self.registry)
         self.keys = IssuerKeys(
             issuer.url,
             "--flag",
             DiscoveredKeys(issuer.jwt().issuer, self.fetcher),
             check=check_here,
-            metrics=IssuerMetrics(self.registry),
+            metrics=self.metrics,
             report=self.told.append,
             inform=self.told.append,
             clock=self.clock,
@@ -237,3 +243,19 @@ async def test_issuer_that_is_not_there(tmp_path: Path) -> None:
         assert await made.accepts(issuer.token())
         await made.keys.close()
         await made.fetcher.close()
+
+
+async def test_the_same_issuer_after_a_reload(tmp_path: Path) -> None:
+    """The keys of before end when the look-ups that they judge have: the series are those of now."""
+    labels = {"state": "in-use"}
+    async with started(tmp_path) as (issuer, made):
+        labels["issuer"] = issuer.url
+        later = Keys(issuer, metrics=made.metrics)
+        later.keys.start()
+        await later.until_asleep(1)
+        for _ in range(2):
+            await made.keys.close()
+        assert made.registry.get_sample_value("auditproxy_issuer_keys", labels) == 1
+        await later.keys.close()
+        assert made.registry.get_sample_value("auditproxy_issuer_keys", labels) is None
+        await later.fetcher.close()

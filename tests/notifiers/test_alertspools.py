@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from auditproxy.alerts.alert import AlertState
 from auditproxy.notifiers.spooledalerts import GAP_NAME
 from tests.fakes.alertspool import SpooledAlerts, numbered
+from tests.fakes.killedspool import killed_when_stored
 from tests.fakes.waiting import turns, until
 from tests.fakes.webhook import HANG, RESET, Receiver, Step, answer
 
@@ -53,19 +53,7 @@ async def test_away_and_back(tmp_path: Path) -> None:
 
 async def test_a_killed_process(tmp_path: Path) -> None:
     """Alerts that a killed process left in the folder are sent by the next one, before its own."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.fakes.alertspool",
-        str(tmp_path),
-        "20",
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    async with asyncio.timeout(60):
-        assert await process.stdout.readline() == b"stored\n"
-        process.kill()
-        await process.wait()
+    await killed_when_stored("tests.fakes.alertspool", tmp_path, 20)
     async with Receiver() as receiver:
         made = SpooledAlerts(tmp_path)
         notifier = made.notifier(receiver.url)

@@ -8,7 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.alerts.alert import Alert, AlertState
-from auditproxy.alerts.rules import AlertRules
+from auditproxy.alerts.rules import AlertRule, AlertRules
+from auditproxy.apis.audit import Event
+from auditproxy.apis.session import SessionEvent
 from auditproxy.metrics.alerts import AlertMetrics
 from auditproxy.notifiers import dispatcher as room
 from auditproxy.notifiers.dispatcher import AlertDispatcher
@@ -378,3 +380,59 @@ async def test_a_flood_leaves_the_loop_to_others() -> None:
     assert rig.dropped("shutdown") == 0
     # What is offered at once, which asks for the time when it is dropped, and a few slices.
     assert 0 < longest < burst * step + 10 * room.SLICE
+
+
+async def test_counts_outlive_the_rules() -> None:
+    """What a rule could not evaluate since the last tick is counted, though its file has changed."""
+    rig = Rig(rule_of(condition="event.requestObject.absent == 1"))
+    rig.dispatcher.offer(audit_event(requestObject={"a": 1}))
+    await until(lambda: not rig.dispatcher.waiting, "evaluated")
+    rig.dispatcher.replace_rules(rules_of(EXEC_RULE))
+    name, labels = "auditproxy_alerts_condition_errors_total", {"rule": "Rule"}
+    assert rig.registry.get_sample_value(name, labels) == 1
+    await rig.dispatcher.shutdown(5)
+
+
+async def test_an_end_that_fails() -> None:
+    """A destination that cannot be closed takes nothing of the others' time."""
+
+    class Failing(Kept):
+        async def shutdown(self, grace: float) -> None:
+            """Fail."""
+            raise OSError("closing")
+
+    class Later(Kept):
+        async def shutdown(self, grace: float) -> None:
+            """End a few turns later."""
+            await turns(5)
+            await super().shutdown(grace)
+
+    rig, later = Rig(), Later()
+    rig.dispatcher._notifiers = (Failing(), later)
+    with pytest.raises(OSError, match="closing"):
+        await rig.dispatcher.shutdown(5)
+    assert later.shut is not None
+
+
+async def test_what_the_reserve_drops_may_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours in looking at an event is no fault of the request that has another."""
+    monkeypatch.setattr(room, "MOST_RESERVED", 2)
+    rig = Rig(rule_of(severity="critical", match={"verbs": ["get"]}), queue_size=1)
+    rig.dispatcher.offer(audit_event(user={"username": "carol"}))
+    for _ in range(2):
+        rig.dispatcher.offer(audit_event(user={"username": "alice"}))
+    engine, asked = rig.dispatcher._engine, []
+    selected = engine.selected
+
+    def crash(event: Event | SessionEvent) -> list[AlertRule]:
+        asked.append(event.user.username)
+        if event.user.username == "alice":
+            raise ValueError("secret")
+        return list(selected(event))
+
+    vars(engine)["selected"] = crash
+    rig.dispatcher.offer(audit_event(user={"username": "bob"}))
+    assert asked == ["bob", "alice"]
+    assert (rig.dropped("crash"), rig.dropped("queue-full")) == (1, 0)
+    assert rig.dispatcher.waiting == 3
+    await rig.dispatcher.shutdown(5)

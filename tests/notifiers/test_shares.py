@@ -28,6 +28,7 @@ def test_owners() -> None:
     same = of("system:anonymous", sourceIPs=["10.9.9.9", "192.0.2.1"])
     other = of("system:anonymous", sourceIPs=["10.0.0.1", "192.0.2.2"])
     assert owner_of(one) == owner_of(same) != owner_of(other)
+    assert owner_of(of("system:anonymous", sourceIPs=[])) == "system:anonymous at "
 
 
 def test_turns() -> None:
@@ -70,6 +71,7 @@ def test_one_that_is_larger_than_all() -> None:
     assert users(shares.put(of("a"), 1)) == ["a"]
     assert rest(shares) == ["a"]
     assert shares.put(of("a"), 60) == [], "nothing is left of it"
+    assert rest(shares) == ["a"]
 
 
 def test_many_owners() -> None:
@@ -88,9 +90,52 @@ def test_many_owners() -> None:
 
 def test_clear() -> None:
     """Nothing is left."""
-    shares = EventShares(2, 100)
+    shares = EventShares(10, 100)
     shares.put(of("a"), 99)
     shares.clear()
     assert len(shares) == 0
     assert shares.put(of("b"), 99) == []
     assert rest(shares) == ["b"]
+    assert (shares.put(of("a"), 10), shares.put(of("b"), 58)) == ([], [])
+    assert users(shares.put(of("c"), 33)) == ["b"], "what a had before is forgotten"
+    assert rest(shares) == ["a", "c"]
+
+
+def test_which_event_goes() -> None:
+    """The new one of an owner without room, and the last one for another's."""
+    shares = EventShares(3, 1_000)
+    for path in ("/1", "/2", "/3"):
+        assert shares.put(of("a", requestURI=path), 1) == []
+    (own,) = shares.put(of("a", requestURI="/4"), 1)
+    (last,) = shares.put(of("b", requestURI="/5"), 1)
+    found = [own, last, *(shares.take() for _ in range(3))]
+    uris = [event.request_uri for event in found if not isinstance(event, SessionEvent)]
+    assert uris == ["/4", "/3", "/1", "/5", "/2"]
+
+
+def test_who_has_a_fair_share_gets_no_more() -> None:
+    """Also where another has more: that one loses for who has less than a fair share alone."""
+    shares = EventShares(10, 1_000)
+    for user, count in (("most", 6), ("much", 3), ("little", 1)):
+        for _ in range(count):
+            assert shares.put(of(user), 1) == []
+    assert users(shares.put(of("much"), 1)) == ["much"]
+    assert users(shares.put(of("little"), 1)) == ["most"]
+
+
+def test_events_count_beside_bytes() -> None:
+    """Many small events are more than a large one that has less of the bytes than they of all."""
+    shares = EventShares(4, 1_000)
+    assert shares.put(of("large"), 500) == []
+    for _ in range(3):
+        assert shares.put(of("small"), 1) == []
+    assert users(shares.put(of("other"), 1)) == ["small"]
+
+
+def test_what_was_taken_is_no_share() -> None:
+    """An owner has as much as waits."""
+    shares = EventShares(10, 100)
+    assert (shares.put(of("a"), 60), shares.put(of("a"), 10)) == ([], [])
+    shares.take()
+    assert shares.put(of("b"), 58) == []
+    assert users(shares.put(of("c"), 33)) == ["b"]

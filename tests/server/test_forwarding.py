@@ -103,25 +103,30 @@ async def test_silent_tunnel(tmp_path: Path) -> None:
             assert (await read_answer(reader, "POST")).status == 200
 
 
-async def test_retry_is_noted(tmp_path: Path) -> None:
-    """T183: a GET that met a dead connection is sent once more, with one Audit-ID and a note."""
-    seen = 0
+class SecondIsReset:
+    """An upstream that resets the connection at the second request, and has ``seen`` so many."""
 
-    async def script(connection: FakeConnection) -> None:
-        nonlocal seen
+    def __init__(self) -> None:
+        self.seen = 0
+
+    async def __call__(self, connection: FakeConnection) -> None:
         while True:
             await connection.read_request()
-            seen += 1
-            if seen == 2:
+            self.seen += 1
+            if self.seen == 2:
                 connection.reset()
                 return
             connection.send(answer(200, b"ok"))
 
+
+async def test_retry_is_noted(tmp_path: Path) -> None:
+    """T183: a GET that met a dead connection is sent once more, with one Audit-ID and a note."""
+    script = SecondIsReset()
     async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
         await proxy.ask(request())
         got = await proxy.ask(request("GET", "/api/v1/pods", "Audit-ID: second"))
         assert got.status == 200
-        assert seen == 3
+        assert script.seen == 3
         events = [event for event in proxy.events if event["auditID"] == "second"]
         assert len(events) == 2
         assert events[-1]["annotations"]["auditproxy.io/retried"] == "true"
@@ -129,23 +134,12 @@ async def test_retry_is_noted(tmp_path: Path) -> None:
 
 async def test_post_is_not_sent_twice(tmp_path: Path) -> None:
     """A POST that may have arrived is never sent again."""
-    seen = 0
-
-    async def script(connection: FakeConnection) -> None:
-        nonlocal seen
-        while True:
-            await connection.read_request()
-            seen += 1
-            if seen == 2:
-                connection.reset()
-                return
-            connection.send(answer(200, b"ok"))
-
+    script = SecondIsReset()
     async with FakeUpstream(script) as upstream, proxy_before(upstream.port, tmp_path) as proxy:
         await proxy.ask(request())
         got = await proxy.ask(request("POST", "/api/v1/pods", body=b"{}"))
         assert got.status == 502
-        assert seen == 2
+        assert script.seen == 2
         assert proxy.stages()[-1] == ("ResponseComplete", 502)
 
 

@@ -41,6 +41,15 @@ def test_an_end_alone_is_a_gap() -> None:
     assert losses.tell() == [Missing(0)]
 
 
+def test_a_beginning_alone_is_a_gap() -> None:
+    """A connection that no line has; where that cannot be told, it is told later."""
+    losses = SessionLosses()
+    losses.lose(PortOpened(1, 80))
+    (told,) = losses.tell()
+    losses.lose(told)
+    assert losses.tell() == [told] == [Missing(0, 0, 1)]
+
+
 def test_what_was_to_be_told_is_told_again() -> None:
     """And counted once."""
     losses = SessionLosses()

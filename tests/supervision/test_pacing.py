@@ -120,3 +120,62 @@ async def test_a_tunnel_that_is_not_held() -> None:
     assert tunnel.holds == [True, False]
     tunnel.pacing.take(False, frame(BINARY, b"\1out"))
     assert tunnel.events[-1] == Carried(Channel.STDOUT, b"out")
+
+
+class Owing:
+    """A Pacing whose reader owes what the test says, and what was read."""
+
+    def __init__(self) -> None:
+        self.owed = 0.0
+        self.read: list[bytes] = []
+        self.holds: list[bool] = []
+        self.pacing = Pacing(
+            lambda from_client, data: self.read.append(data),
+            lambda: self.owed,
+            self.holds.append,
+        )
+
+    async def after(self, seconds: float) -> None:
+        """Let time pass."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SteppedLoop)
+        await loop.advance(seconds)
+
+
+async def test_little_is_paced_too() -> None:
+    """It is held for what little has cost, and as long as that goes on."""
+    owing = Owing()
+    owing.owed = 1.0
+    for data in (b"a", b"b", b"c"):
+        owing.pacing.take(True, data)
+    assert (owing.read, owing.holds) == ([b"a"], [True])
+    await owing.after(1.0)
+    assert (owing.read, False in owing.holds) == ([b"a", b"b"], False)
+    owing.owed = 0.0
+    await owing.after(1.0)
+    assert (owing.read, owing.holds[-1]) == ([b"a", b"b", b"c"], False)
+
+
+async def test_what_was_read_does_not_wait() -> None:
+    """The bound is on what waits, whatever came before."""
+    owing = Owing()
+    for _ in range(2 * WAITING_LIMIT // READ):
+        owing.owed = 1.0
+        owing.pacing.take(True, bytes(READ))
+        owing.pacing.take(False, b"x")
+        assert owing.read[-1] != b"x"
+        owing.owed = 0.0
+        await owing.after(1.0)
+        assert owing.read[-1] == b"x"
+
+
+async def test_an_end_without_a_hold() -> None:
+    """Nothing is held or released by it, then and later."""
+    owing = Owing()
+    owing.pacing.read_all()
+    assert owing.holds == []
+    owing.owed = 1.0
+    owing.pacing.take(True, b"a")
+    owing.pacing.read_all()
+    await owing.after(2.0)
+    assert owing.holds == [True, False]

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -287,3 +287,26 @@ def gate_of(gate: threading.Event) -> Callable[[], None]:
         gate.wait(20)
 
     return wait
+
+
+async def test_a_session_that_cannot_even_be_given_up() -> None:
+    """Two faults of ours, one behind the other: what it had of the bounds is free again."""
+
+    class Broken(Account):
+        def steps(self, batch: Sequence[Timed], *, skips: bool = False) -> Iterator[None]:
+            """Fail."""
+            raise ValueError("first")
+
+        def abandon(self, moment: int, reason: str) -> None:
+            """Fail again."""
+            raise ValueError("second")
+
+    faults = Crashes()
+    thread = RecorderThread(faults)
+    account = Broken(a_session(), follows_commands=False, emit=_nothing, failed=_nothing)
+    running = Running(a_session(), RULE, account, feeder=Woken(), now=lambda: 0)
+    assert thread.give(running, of(6_000), "")
+    await until(lambda: len(faults.found) == 2, "both faults")
+    await until(lambda: not thread._given, "the bound is free")
+    assert (thread._behind, [str(each) for each in faults.found]) == ({}, ["first", "second"])
+    assert await thread.close(lambda: None, 5.0)

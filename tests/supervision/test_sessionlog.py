@@ -5,6 +5,7 @@ import json
 import threading
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.apis.session import SessionEvent, SessionEventType
@@ -203,3 +204,20 @@ async def test_a_file_that_takes_no_more_until_the_end() -> None:
     await written.log.close(0.05)
     assert written.count("dropped") == 3
     blocked.gate.set()
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+async def test_a_fault_at_the_end_is_told(lines: int) -> None:
+    """A network file system says only at the close that it has lost lines."""
+
+    class Losing(Lines):
+        def close(self) -> None:
+            """Fail as a file does."""
+            super().close()
+            self.fault = "closing /a: input/output error"
+
+    written = Written(Losing())
+    for _ in range(lines):
+        written.log.emit(LINE)
+    await written.closed()
+    assert written.reports == ["session log: closing /a: input/output error"]

@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.killedspool import killed_when_stored
 from tests.fakes.sessionspool import SpooledSessions, session_line
 from tests.fakes.waiting import turns, until
 from tests.fakes.webhook import HANG, RESET, Receiver, Step, answer
@@ -49,19 +49,7 @@ async def test_away_and_back(tmp_path: Path) -> None:
 
 async def test_a_killed_process(tmp_path: Path) -> None:
     """Lines that a killed process left in the folder are sent by the next one, before its own."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.fakes.sessionspool",
-        str(tmp_path),
-        "50",
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    async with asyncio.timeout(30):
-        assert await process.stdout.readline() == b"stored\n"
-        process.kill()
-        await process.wait()
+    await killed_when_stored("tests.fakes.sessionspool", tmp_path, 50)
     async with Receiver() as receiver:
         made = SpooledSessions(tmp_path, receiver.url)
         assert made.sample("auditproxy_session_spool_resumed_lines_total") == 50

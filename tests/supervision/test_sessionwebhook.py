@@ -7,7 +7,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from auditproxy.apis.session import SessionEvent, SessionEventType
-from auditproxy.clients.webhook import WebhookClient, WebhookTarget, request_url
+from auditproxy.clients.webhook import (
+    Authorization,
+    WebhookClient,
+    WebhookTarget,
+    request_url,
+)
 from auditproxy.metrics.registry import Metrics
 from auditproxy.sessions.lines import SessionLines
 from auditproxy.sockets.tasks import spawn
@@ -41,19 +46,20 @@ class NoCredential:
 class Hall:
     """A webhook, what it said, and what was counted."""
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, credential: Authorization) -> None:
         self.metrics = Metrics()
         self.said: list[str] = []
         self.slept: list[float] = []
-        target = WebhookTarget(request_url(receiver.url), NoCredential())
+        target = WebhookTarget(request_url(receiver.url), credential)
         client = WebhookClient(target, clock=lambda: 0.0, sleep=self.sleep)
         self.webhook = SessionWebhook(
             client, metrics=self.metrics.sessions, report=self.said.append, sleep=self.sleep
         )
 
     async def sleep(self, seconds: float) -> None:
-        """Keep a wait, over at once."""
+        """Keep a wait, over with the next turn of the loop."""
         self.slept.append(seconds)
+        await turns(1)
 
     def count(self, outcome: str) -> float:
         """How many lines had this outcome."""
@@ -63,10 +69,12 @@ class Hall:
 
 
 @asynccontextmanager
-async def hall(*script: bytes | str) -> AsyncIterator[tuple[Receiver, Hall]]:
+async def hall(
+    *script: bytes | str, credential: Authorization | None = None
+) -> AsyncIterator[tuple[Receiver, Hall]]:
     """A receiver and a webhook that posts to it."""
     async with Receiver(*script) as receiver:
-        hall = Hall(receiver)
+        hall = Hall(receiver, credential or NoCredential())
         yield receiver, hall
         await hall.webhook.shutdown(5.0)
 
@@ -219,3 +227,49 @@ async def test_shutdown_takes_no_longer_than_it_may() -> None:
         await turns()
         await made.webhook.shutdown(0.05)
         assert (made.count("written"), made.count("dropped")) == (0, 3)
+
+
+async def test_lines_after_the_end_are_counted() -> None:
+    """A recorder that was late has lines left: nothing sends them any more."""
+    async with hall() as (_, made):
+        await made.webhook.shutdown(5.0)
+        made.webhook.listen(line(1))
+        await turns()
+        assert (made.count("written"), made.count("dropped")) == (0, 1)
+        assert made.said == [f"{FLAG} are lost: the webhook is closed"]
+
+
+class Broken(NoCredential):
+    """A credential that fails in a way that nobody thought of, so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    async def authorization(self) -> bytes | None:
+        """Fail."""
+        if self.times:
+            self.times -= 1
+            raise RuntimeError("secret")
+        return None
+
+
+async def test_a_client_that_crashes() -> None:
+    """A fault of ours in sending costs no line: it is tried again, as an outage is."""
+    async with hall(credential=Broken(2)) as (receiver, made):
+        made.webhook.start()
+        made.webhook.listen(line(1))
+        await until(lambda: made.count("written") == 1, "the line is delivered")
+        assert made.said == [
+            f"{FLAG} wait: sending crashed: RuntimeError",
+            f"{FLAG} are delivered again",
+        ]
+    assert len(receiver.received) == 1
+
+
+async def test_a_client_that_crashes_until_the_end() -> None:
+    """What waits is counted, and the client is closed."""
+    async with hall(credential=Broken(10**9)) as (_, made):
+        made.webhook.listen(line(1))
+        await turns()
+        await made.webhook.shutdown(0.05)
+        assert (made.count("written"), made.count("dropped")) == (0, 1)

@@ -15,11 +15,11 @@ from auditproxy.apis.faults import Unusable
 from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
 from auditproxy.app.logs.logbackend import open_line_file, session_rotation
 from auditproxy.app.operatorlog import Report
-from auditproxy.app.process import at_once
 from auditproxy.app.sessions.killedsessions import end_of_killed, logged_ends
 from auditproxy.app.sessions.recordingstate import RecordingState
 from auditproxy.app.sessions.sessionwebhook import open_session_webhook
 from auditproxy.app.standardstreams import counted
+from auditproxy.backends.ending import at_once
 from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.files.files import Files
 from auditproxy.files.sessionrecording import USABLE

@@ -36,6 +36,10 @@ class _Chain:
         """A descriptor of the file that has the end, for a sync; SYNCED if it needs none."""
         return SYNCED
 
+    def _last_descriptor(self) -> int:
+        """The same for the end of all."""
+        return SYNCED
+
     def _reopened(self) -> None:
         if self._signing is not None:
             self._signing.reopen()
@@ -45,7 +49,7 @@ class _Chain:
         signing = self._signing
         if signing is not None:
             is_signed = signing.signed == self._end
-            signing.ask(self._end, "Shutdown", SYNCED if is_signed else self._descriptor())
+            signing.ask(self._end, "Shutdown", SYNCED if is_signed else self._last_descriptor())
             signing.close()
 
 
@@ -96,7 +100,17 @@ class ChainedFile(_Chain):
     def _descriptor(self) -> int:
         if self._reader == MISSING:
             self._follow()
-        return self._reader if self._reader == MISSING else os.dup(self._reader)
+        if self._reader != MISSING:
+            # The process may have no descriptor left: a later checkpoint covers these lines.
+            with contextlib.suppress(OSError):
+                return os.dup(self._reader)
+        return MISSING
+
+    def _last_descriptor(self) -> int:
+        if self._reader == MISSING:
+            self._follow()
+        descriptor, self._reader = self._reader, MISSING
+        return descriptor
 
     def take_fault(self) -> str:
         """A fault that lost no line, returned once."""

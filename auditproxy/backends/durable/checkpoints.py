@@ -207,7 +207,7 @@ class Signing:
             # The kernel says it once, and the next sync succeeds without what was lost.
             since = self.signed.number + 1 if self.signed else 1
             text = f"lines {since} to {asked.end.number} may be lost: the disk said {why(error)}"
-            self._doubt = self._doubt or text
+            self._doubt = text
             self._checkpoints.report(f"the log is not on the disk: {why(error)}")
             return False
         _close(asked.descriptor)

@@ -126,7 +126,11 @@ class OldFiles:
     def _young_enough(self, files: list[Rotated]) -> list[Rotated]:
         if not self._maximum_age:
             return files
-        oldest = self._now() - self._maximum_age * _DAY
+        try:
+            oldest = self._now() - self._maximum_age * _DAY
+        except OverflowError:
+            # Before the first day of the calendar: no file is that old.
+            return files
         return [(stamp, path) for stamp, path in files if stamp >= oldest]
 
 

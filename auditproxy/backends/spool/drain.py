@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from auditproxy.backends.losses import LossCount
-from auditproxy.backends.sending import Sender, SendError
+from auditproxy.backends.sending import Sender, SendError, send_safely
 from auditproxy.backends.spool.deadletters import DeadLetters, DeadLettersFullError
 from auditproxy.backends.spool.position import Item
 from auditproxy.backends.spool.store import SpoolStore
@@ -166,7 +166,7 @@ class Drain:
         pauses = self._pauses()
         while True:
             try:
-                await self._send(items)
+                await send_safely(self._sender, [item.line for item in items])
                 break
             except SendError as error:
                 if not error.is_poison:
@@ -184,16 +184,6 @@ class Drain:
         # Before anything else: an end that comes now must not uncount them.
         self._losses.delivered(_events(items))
         await self._acknowledge(items)
-
-    async def _send(self, items: Sequence[Item]) -> None:
-        try:
-            await self._sender.send([item.line for item in items])
-        except SendError:
-            raise
-        except Exception as crash:
-            # A fault of the sender must lose no event.
-            text = f"sending crashed: {type(crash).__name__}"
-            raise SendError("crash", text=text) from None
 
     async def _failed(
         self, reason: str, text: str, pauses: Pauses, retry_after: float | None = None
@@ -222,12 +212,13 @@ class Drain:
                 text = f"a dead letter cannot be written: {fault.strerror}"
             await self._failed("dead-letters", text, pauses)
             return False
-        await self._acknowledge((item,))
+        # Before anything else, as with what is delivered.
         self._set_aside()
         if not item.is_gap:
             what = f"the {self._words.one}"
             text = f"{error}; the receiver refuses {what} by itself, see the dead letters"
             self._losses.lost(1, plugin=self._sender.name, reason="dead-letter", text=text)
+        await self._acknowledge((item,))
         return True
 
     async def _acknowledge(self, items: Sequence[Item]) -> None:

@@ -75,7 +75,9 @@ class SpoolFiles:
     @property
     def _next_number(self) -> int:
         """The number that the next event gets."""
-        return self._segments[-1].end.number if self._segments else self._cursor.number
+        # The thread may free the last one meanwhile.
+        last = self._segments[-1:]
+        return last[0].end.number if last else self._cursor.number
 
     @property
     def longest_record(self) -> int:

@@ -31,7 +31,6 @@ def run_events(parsed: Parsed) -> int:
     word, arguments = _arguments(parsed.arguments, list(parsed.faults))
     if word == "query":
         return _query(arguments, parsed)
-    from auditproxy.reading.meaning.moments import moment
     from auditproxy.reading.trail.newest import MOST
 
     faults = list(parsed.faults)
@@ -42,19 +41,7 @@ def run_events(parsed: Parsed) -> int:
         faults.append(f"--limit must be from 1 to {MOST}")
     zone: tzinfo = _local_zone() if settings["local-time"] else UTC
     now = time.time_ns()
-    limits: dict[str, int | None] = {"since": None, "until": None}
-    for name in limits:
-        try:
-            if settings[name]:
-                limits[name] = moment(settings[name], now, zone, is_end=name == "until")
-        except ValueError as error:
-            faults.append(f"--{name} {go_quote(settings[name])} {error}")
-    since, until = limits["since"], limits["until"]
-    if since is not None and until is not None and since >= until:
-        faults.append(
-            f"--since={settings['since']} is not before --until={settings['until']}, so no request "
-            "can match; exchange them, or change one"
-        )
+    since, until = _limits(settings, now, zone, faults)
     conditions = _conditions(settings, faults)
     for name, owner in (("where", "list"), ("save", "query"), ("timeout", "query")):
         if name in parsed.values and word != owner:
@@ -127,6 +114,28 @@ def _query(arguments: Sequence[str], parsed: Parsed) -> int:
         seconds = settings["timeout"] / SECOND
         target = settings["save"]
         return run_query(statement, files, how, sys.stdout, sys.stderr, spool, seconds, target)
+
+
+def _limits(
+    settings: Mapping[str, Any], now: int, zone: tzinfo, faults: list[str]
+) -> tuple[int | None, int | None]:
+    """When requests began that are wanted, from and before, in nanoseconds; adds faults."""
+    from auditproxy.reading.meaning.moments import moment
+
+    limits: dict[str, int | None] = {"since": None, "until": None}
+    for name in limits:
+        try:
+            if settings[name]:
+                limits[name] = moment(settings[name], now, zone, is_end=name == "until")
+        except ValueError as error:
+            faults.append(f"--{name} {go_quote(settings[name])} {error}")
+    since, until = limits["since"], limits["until"]
+    if since is not None and until is not None and since >= until:
+        faults.append(
+            f"--since={settings['since']} is not before --until={settings['until']}, so no request "
+            "can match; exchange them, or change one"
+        )
+    return since, until
 
 
 def _conditions(settings: Mapping[str, Any], faults: list[str]) -> Any:

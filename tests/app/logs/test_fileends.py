@@ -78,6 +78,7 @@ def test_the_end_of_the_chain_is_that_of_an_older_file(tmp_path: Path) -> None:
     disk, ends = FaultyDisk(), ends_of(log)
     path, last = tmp_path / "audit.log", last_of(log, 1)
     assert stored_end(path, disk) == log.files[2][-1]
+    assert os.stat(tmp_path / NAMES[2]).st_ino in disk.synced
     assert unsigned_ends(path, ends[2], last, disk) == [(end, "") for end in ends]
     assert unsigned_ends(path, ends[2], last_of(log, 4), disk) == []
     # Without any checkpoint, as where the key came later.
@@ -149,3 +150,12 @@ def test_a_disk_that_cannot_say_it_has_them(tmp_path: Path) -> None:
     with pytest.raises(OSError) as caught:
         unsigned_ends(tmp_path / "audit.log", log.end, last_of(log, 1), FaultyDisk(errno.EIO))
     assert caught.value.errno == errno.EIO
+
+
+def test_an_empty_file_between_others(tmp_path: Path) -> None:
+    """It was rotated without a line, as another program may do: the ends before it are found."""
+    log = chained_log(12, 4)
+    written(tmp_path, log, 1)
+    (tmp_path / NAMES[1].replace(".368.", ".999.")).touch()
+    found = unsigned_ends(tmp_path / "audit.log", log.end, last_of(log, 1), FaultyDisk())
+    assert found == [(end, "") for end in ends_of(log)]

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from nats.js.api import StreamConfig
 
-from auditproxy.app.proxy import build
+from auditproxy.app.proxy import Proxy, build
 from auditproxy.app.sinks.receivers import open_receivers
 from auditproxy.files.files import read_files
 from auditproxy.metrics.registry import Metrics
+from auditproxy.options import Options
 from tests.fakes.authority import CLIENT, Authority
 from tests.fakes.backends import event, value
 from tests.fakes.hostilenats import HostileNats, nothing
@@ -29,6 +30,44 @@ from tests.fakes.processes import started
 from tests.fakes.proxy import EVERYTHING, TOKENS, request, write_files
 from tests.fakes.upstream import FakeUpstream, answer, replying
 from tests.fakes.waiting import until
+
+
+def settings(folder: Path, **more: object) -> Options:
+    """Those of a proxy in a folder that sends to a receiver."""
+    files = write_files(1, folder, policy=EVERYTHING, tokens=TOKENS)
+    return options(**files, **{"cert_dir": str(folder), **more})
+
+
+async def until_written(proxy: Proxy, plugin: str, count: int) -> None:
+    """Until a receiver has acknowledged so many events."""
+    name = "auditproxy_audit_events_written_total"
+    await until(
+        lambda: value(proxy.metrics, name, plugin=plugin) >= count, "all events are acknowledged"
+    )
+
+
+async def delivered(proxy: Proxy, name: str) -> bool:
+    """The outcome of one event of this ID."""
+    outcome = proxy.backend.process_events((event(name),))
+    return outcome if isinstance(outcome, bool) else await outcome
+
+
+async def leave_in_the_spool(chosen: Options, names: str) -> None:
+    """Start a proxy with a receiver that is away, give it events, and stop it: none is lost."""
+    proxy = await build(chosen, listener_tls=False)
+    await proxy.start()
+    proxy.backend.process_events(tuple(map(event, names)))
+    await proxy.close()
+    assert proxy.metrics.audit.undelivered() == {}
+
+
+async def resume(chosen: Options, plugin: str) -> None:
+    """Start the next one, which has an event of its own, d, and wait until four are acknowledged."""
+    proxy = await build(chosen, listener_tls=False)
+    await proxy.start()
+    proxy.backend.process_events((event("d"),))
+    await until_written(proxy, plugin, 4)
+    await proxy.close()
 
 
 @needs_nats_server
@@ -89,8 +128,8 @@ async def test_a_cluster_that_loses_a_server(tmp_path: Path) -> None:
                 return True
 
             await until(made, "the cluster takes a stream", seconds=20)
-        chosen = options(
-            **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+        chosen = settings(
+            tmp_path,
             audit_nats_servers=tuple(server.url for server in servers),
             # A new leader may take some seconds on a busy machine.
             audit_nats_initial_backoff=2_000_000_000,
@@ -126,11 +165,10 @@ async def test_a_cluster_that_loses_a_server(tmp_path: Path) -> None:
 async def test_a_hanging_server_and_a_stop(tmp_path: Path) -> None:
     """Batches that nobody acknowledges end with the grace period, each event counted."""
     async with HostileNats(nothing) as server:
-        chosen = options(
-            **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+        chosen = settings(
+            tmp_path,
             audit_nats_servers=(f"nats://127.0.0.1:{server.port}",),
             audit_nats_batch_max_wait=0,
-            cert_dir=str(tmp_path),
         )
         proxy = await build(chosen, listener_tls=False)
         assert str(proxy.backend) == "buffered<nats>"
@@ -151,25 +189,20 @@ async def test_credentials_that_change(tmp_path: Path) -> None:
         jetstream(server, token="new") as stream,
     ):
         await stream.add_stream(StreamConfig("AUDIT", subjects=["audit.>"]))
-        chosen = options(
-            **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+        chosen = settings(
+            tmp_path,
             audit_nats_servers=(server.url,),
             audit_nats_token_file=str(token),
             audit_nats_initial_backoff=0,
             audit_nats_mode="blocking-strict",
-            cert_dir=str(tmp_path),
         )
         proxy = await build(chosen, listener_tls=False)
 
-        async def delivered() -> bool:
-            outcome = proxy.backend.process_events((event(),))
-            return outcome if isinstance(outcome, bool) else await outcome
-
-        assert not await delivered()
+        assert not await delivered(proxy, "a")
         assert proxy.metrics.audit.undelivered() == {("nats", "unauthorized"): 1}
         token.write_text("new")
         await proxy.reloader.poll(settle=False)
-        assert await delivered()
+        assert await delivered(proxy, "a")
         await proxy.backend.shutdown(5.0)
         await proxy.close()
 
@@ -179,33 +212,18 @@ async def test_a_spool(tmp_path: Path) -> None:
     """Events that NATS does not take yet are on the disk, and reach it when it does, in order."""
     spool = tmp_path / "spool"
     spool.mkdir(mode=0o700)
-    chosen = options(
-        **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+    chosen = settings(
+        tmp_path,
         audit_nats_servers=("nats://127.0.0.1:1",),
         audit_nats_spool_dir=str(spool),
         audit_nats_initial_backoff=0,
         audit_nats_batch_max_wait=0,
-        cert_dir=str(tmp_path),
     )
-    proxy = await build(chosen, listener_tls=False)
-    await proxy.start()
-    proxy.backend.process_events(tuple(map(event, "abc")))
-    await proxy.close()
-    assert proxy.metrics.audit.undelivered() == {}
+    await leave_in_the_spool(chosen, "abc")
     async with one_server(tmp_path) as server, jetstream(server) as stream:
         await stream.add_stream(StreamConfig("AUDIT", subjects=["audit.>"]))
         nats = replace(chosen.audit_nats, servers=(server.url,))
-        resumed = await build(replace(chosen, audit_nats=nats), listener_tls=False)
-        await resumed.start()
-        resumed.backend.process_events((event("d"),))
-
-        def written() -> bool:
-            return (
-                value(resumed.metrics, "auditproxy_audit_events_written_total", plugin="nats") >= 4
-            )
-
-        await until(written, "all events are acknowledged")
-        await resumed.close()
+        await resume(replace(chosen, audit_nats=nats), "nats")
         assert [each["auditID"] for each in await stored(stream, "AUDIT")] == list("abcd")
 
 
@@ -215,32 +233,17 @@ async def test_kafka_behind_a_spool(tmp_path: Path) -> None:
     spool.mkdir(mode=0o700)
     async with FakeBroker(partitions=1) as broker:
         await broker.stop()
-        chosen = options(
-            **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+        chosen = settings(
+            tmp_path,
             audit_kafka_brokers=(f"plaintext://127.0.0.1:{broker.port}",),
             audit_kafka_spool_dir=str(spool),
             audit_kafka_initial_backoff=0,
             audit_kafka_batch_max_wait=0,
-            cert_dir=str(tmp_path),
         )
-        proxy = await build(chosen, listener_tls=False)
-        await proxy.start()
-        proxy.backend.process_events(tuple(map(event, "abc")))
-        await proxy.close()
-        assert proxy.metrics.audit.undelivered() == {}
+        await leave_in_the_spool(chosen, "abc")
         await broker.start()
         broker.faults = [LOST]
-        resumed = await build(chosen, listener_tls=False)
-        await resumed.start()
-        resumed.backend.process_events((event("d"),))
-
-        def written() -> bool:
-            return (
-                value(resumed.metrics, "auditproxy_audit_events_written_total", plugin="kafka") >= 4
-            )
-
-        await until(written, "all events are acknowledged")
-        await resumed.close()
+        await resume(chosen, "kafka")
     assert [each.key.decode() for each in broker.log] == list("abcd")
     assert [json.loads(each.value)["auditID"] for each in broker.log] == list("abcd")
     assert broker.repeated == 1
@@ -249,18 +252,16 @@ async def test_kafka_behind_a_spool(tmp_path: Path) -> None:
 async def test_kafka_that_refuses_one_event(tmp_path: Path) -> None:
     """One that no broker takes is counted by its reason; those beside it arrive."""
     async with FakeBroker(partitions=1) as broker:
-        chosen = options(
-            **write_files(1, tmp_path, policy=EVERYTHING, tokens=TOKENS),
+        chosen = settings(
+            tmp_path,
             audit_kafka_brokers=(f"plaintext://127.0.0.1:{broker.port}",),
             audit_kafka_mode="blocking-strict",
             audit_kafka_initial_backoff=0,
-            cert_dir=str(tmp_path),
         )
         proxy = await build(chosen, listener_tls=False)
         broker.faults = [10]
         for name, expected in (("a", False), ("b", True)):
-            outcome = proxy.backend.process_events((event(name),))
-            assert (outcome if isinstance(outcome, bool) else await outcome) is expected
+            assert await delivered(proxy, name) is expected
         assert proxy.metrics.audit.undelivered() == {("kafka", "too-large"): 1}
         await proxy.backend.shutdown(5.0)
         await proxy.close()

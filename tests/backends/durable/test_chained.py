@@ -2,6 +2,9 @@
 
 import errno
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from auditproxy.audit.chain.links import read_link
 from auditproxy.audit.encode import json_line
 from auditproxy.backends.durable.chainable import ChainableFile
 from auditproxy.backends.durable.chained import ChainedDurableFile, ChainedFile
-from auditproxy.backends.durable.checkpoints import Checkpoints, Signing
+from auditproxy.backends.durable.checkpoints import MISSING, Checkpoints, Signing
 from auditproxy.backends.durable.durablefile import CommitError, DurableFile
 from auditproxy.backends.logfiles.rotation import LineTooLongError
 from tests.fakes.backends import event
@@ -20,6 +23,17 @@ from tests.fakes.chains import TIME, signing, verified
 from tests.fakes.durable import EIO, FaultyDisk, durable_file
 from tests.fakes.rotating import Clocks, names, rotating_as
 from tests.fakes.waiting import until
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Nothing more can be opened."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 class Rig:
@@ -443,3 +457,40 @@ def test_the_longest_line(tmp_path: Path) -> None:
     rig.chained.reopen()
     rig.commit(1)
     assert rig.close()[:2] == ([], [1])
+
+
+def test_no_descriptor_is_left(tmp_path: Path) -> None:
+    """A process that has used up its descriptors signs later, and loses no line by it."""
+    rig = Rig(tmp_path)
+    for disk in (rig.disk, rig.beside_disk):
+        # That of the test opens the file to see what it has.
+        vars(disk)["sync"] = os.fdatasync
+    rig.write(1)
+    with no_descriptors():
+        rig.chained.checkpoint()
+        rig.write(1)
+        rig.chained.close()
+    assert rig.told == ["", "the log cannot be opened for it", ""]
+    assert [(each.reason, each.number) for each in rig.signed()] == [
+        ("ChainBegan", 0),
+        ("Shutdown", 2),
+    ]
+    assert rig.chained._reader == MISSING
+    assert verified(rig.files(), rig.anchored, whole=True).findings == ()
+
+
+async def test_a_log_that_cannot_be_synced_twice(tmp_path: Path) -> None:
+    """What is signed then says of all lines since the last checkpoint that they may be lost."""
+    rig = Rig(tmp_path)
+    rig.disk.faults = [None, EIO, EIO]
+    for count, said in ((1, 2), (2, 3), (3, 4)):
+        rig.write(count)
+        rig.chained.checkpoint()
+        await until(lambda said=said: len(rig.told) == said, "the checkpoint is made, or not")  # type: ignore[misc]
+    rig.write(1)
+    rig.chained.close()
+    assert [(each.number, each.message) for each in rig.signed()] == [
+        (0, ""),
+        (1, ""),
+        (7, "lines 2 to 6 may be lost: the disk said input/output error"),
+    ]

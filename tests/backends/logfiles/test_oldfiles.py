@@ -312,3 +312,10 @@ def test_older_files(tmp_path: Path) -> None:
         "audit-2026-11-23T13-16-40.000.log",
         "audit-2026-11-23T13-16-39.368.log.gz",
     ]
+
+
+def test_an_age_that_no_file_can_have(tmp_path: Path, clocks: Clocks) -> None:
+    """More days than a calendar has are no limit; the number of files still is."""
+    file = rotating(tmp_path / "a.log", clocks, size=4, backups=2, age=10**9)
+    rotate_times(file, clocks, 5, 1)
+    assert len(names(tmp_path)) == 3

@@ -1,13 +1,15 @@
 """What the disk has goes out in order, and what the receiver will never take is found by halves."""
 
+import threading
 from pathlib import Path
 
 from auditproxy.backends.sending import SendError
 from auditproxy.backends.spool import deadletters
 from auditproxy.backends.spool.drain import Batching
 from auditproxy.backends.throttle import TokenBucket
+from auditproxy.sockets.tasks import spawn
 from tests.fakes.backends import dropped, value
-from tests.fakes.spool import FakeSender, Spool
+from tests.fakes.spool import FakeSender, Kept, Spool
 from tests.fakes.waiting import until
 
 
@@ -167,3 +169,27 @@ async def test_hangs(tmp_path: Path) -> None:
     await until(lambda: len(sender.got) == 50, "all arrive")
     assert sender.got == [str(number) for number in range(50)]
     await spool.backend.shutdown(5.0)
+
+
+async def test_the_end_comes_with_a_dead_letter(tmp_path: Path) -> None:
+    """T246: what was set aside is counted, also where its end in the spool is under way."""
+    sender = FakeSender()
+    sender.refuses = lambda batch: True
+    spool = Spool(tmp_path, sender)
+    store, began, gate = spool.backend.store, threading.Event(), threading.Event()
+    acknowledge = store.acknowledge
+
+    def stalled(count: int) -> None:
+        began.set()
+        gate.wait(10)
+        acknowledge(count)
+
+    vars(store)["acknowledge"] = stalled
+    await spool.put("poison")
+    await until(began.is_set, "it is set aside")
+    ending = spawn(spool.backend.shutdown(0.0), "end")
+    await until(lambda: spool.backend._draining.done(), "the sending is cut off")  # type: ignore[union-attr]
+    gate.set()
+    await ending
+    assert (spool.dead_letters, dropped(spool.metrics, "dead-letter", "webhook")) == (1, 1)
+    assert Kept(tmp_path).store.waiting == 0

@@ -188,3 +188,20 @@ def test_what_is_under_way_fills_it(tmp_path: Path) -> None:
     kept.put("new")
     assert (kept.take(), kept.store.waiting) == (["new"], 1)
     kept.store.close()
+
+
+def test_a_gap_that_is_under_way(tmp_path: Path) -> None:
+    """It stays one in the file that takes the place of the others, also after a crash."""
+    kept = Kept(tmp_path, maximum_bytes=4000)
+    while kept.store.has_room(600):
+        kept.put("a")
+    first = kept.store.drop_oldest()
+    assert kept.take(1) == [f"gap {first}"]
+    second = kept.store.drop_oldest()
+    waiting = kept.store.waiting
+    kept.store.close()
+    again = Kept(tmp_path)
+    assert again.store.waiting == waiting
+    assert again.take() == [f"gap {first}", f"gap {second}", *["a"] * waiting]
+    assert again.lost == []
+    again.store.close()

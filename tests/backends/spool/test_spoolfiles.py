@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, record
+from auditproxy.backends.spool.segments import SpoolSegment
 from tests.fakes.backends import dropped
 from tests.fakes.durable import FaultyDisk
 from tests.fakes.spool import FakeSender, Kept, Spool, line
@@ -166,3 +167,20 @@ def test_what_waits(tmp_path: Path) -> None:
     kept.store.acknowledge(3)
     assert (kept.store.waiting, kept.store.unread, kept.store.has_unread) == (0, 0, False)
     kept.store.close()
+
+
+def test_the_last_segment_goes_while_it_is_counted(tmp_path: Path) -> None:
+    """The event loop and scrapes ask while the thread frees: what waits is a number at any time."""
+
+    class Freed(list[SpoolSegment]):
+        """Segments that are freed right after someone has seen that there are some."""
+
+        def __len__(self) -> int:
+            count = super().__len__()
+            self.clear()
+            return count
+
+    kept = Kept(tmp_path)
+    kept.put("a")
+    kept.store._segments = Freed(kept.store._segments)
+    assert kept.store.waiting in (0, 1)

@@ -201,10 +201,11 @@ def test_acknowledged_while_the_disk_is_full(tmp_path: Path) -> None:
     again.store.close()
 
 
-def test_a_position_without_room_for_another_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("maximum_bytes", [8 * 300, 2**20], ids=["a segment each", "one segment"])
+def test_a_position_without_room_for_another_file(tmp_path: Path, maximum_bytes: int) -> None:
     """T251: it is written over in place, and a restart sends what was not acknowledged alone."""
     disk = FaultyDisk()
-    kept = Kept(tmp_path, maximum_bytes=8 * 300, disk=disk)
+    kept = Kept(tmp_path, maximum_bytes=maximum_bytes, disk=disk)
     for each in "abcd":
         kept.put(each)
     (tmp_path / "acknowledged.new").mkdir()
@@ -367,4 +368,18 @@ def test_a_segment_that_cannot_be_read(tmp_path: Path) -> None:
     path.unlink()
     (tmp_path / "other").rename(path)
     assert kept.take() == ["a", "b"]
+    kept.store.close()
+
+
+def test_a_segment_that_ended_behind_what_was_acknowledged(tmp_path: Path) -> None:
+    """It is freed once there is no room, and not only when the receiver takes more."""
+    kept = Kept(tmp_path, maximum_bytes=8 * 600)
+    kept.put("a", "b", "c")
+    (first,) = names(tmp_path)
+    assert kept.take() == ["a", "b", "c"]
+    kept.store.acknowledge(3)
+    while first in names(tmp_path) and kept.store.has_room(400):
+        kept.put("d")
+    assert first not in names(tmp_path)
+    assert set(kept.take()) == {"d"}
     kept.store.close()
