@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -116,6 +117,51 @@ def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert proxy.served == []
 
 
+NOWHERE = "there is no upstream: ~/.kube/config does not exist; give --kubeconfig"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--bogus",), ["unknown flag: --bogus; --help=all lists all flags"]),
+        (("--kubeconfg=up",), ["unknown flag: --kubeconfg; did you mean --kubeconfig?"]),
+        (
+            ("kubeconfig=up",),
+            ['auditproxy serve does not take any arguments, got ["kubeconfig=up"]'],
+        ),
+        (
+            ("--tls-cert=a", "--tls-private-key-file=b"),
+            ["unknown flag: --tls-cert; did you mean --tls-cert-file?", NOWHERE],
+        ),
+        (
+            ("--bogus", "--secure-port=0"),
+            [
+                "unknown flag: --bogus; --help=all lists all flags",
+                "--secure-port 0 must be between 1 and 65535, inclusive. It cannot be turned off "
+                "with 0",
+            ],
+        ),
+    ],
+)
+def test_no_fault_that_may_only_follow(
+    words: tuple[str, ...], said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an unknown flag may have given is not reported as missing; what it does not is."""
+
+    class Nowhere(FakeProxy):
+        """A check that finds no upstream where none is named."""
+
+        def check(self, options: Options, *, strict: bool) -> Any:
+            """The one fault, or none."""
+            if not options.upstream.kubeconfig:
+                raise Unusable(NOWHERE)
+            return super().check(options, strict=strict)
+
+    assert run("serve", *words, proxy=Nowhere()) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix("auditproxy: error: ") for line in lines] == said
+
+
 def test_flags_win_over_the_file(tmp_path: Path) -> None:
     """The file's value counts only where no flag is given, also where the flag is the default."""
     path = tmp_path / "proxy.yaml"
@@ -223,7 +269,10 @@ def test_every_command_has_help_and_strict_flags(
     assert run(command, "--help") == 0
     assert f"auditproxy {command} [flags]" in capsys.readouterr().out
     assert run(command, "--zzz", "stray") == 2
-    assert capsys.readouterr().err == "auditproxy: error: unknown flag: --zzz\n"
+    assert (
+        capsys.readouterr().err
+        == "auditproxy: error: unknown flag: --zzz; --help=all lists all flags\n"
+    )
     assert run(command, "stray") == 2
     assert capsys.readouterr().err == (
         f'auditproxy: error: auditproxy {command} does not take any arguments, got ["stray"]\n'

@@ -11,6 +11,9 @@ from auditproxy.kubeconfig.frontproxy import with_front_proxy
 from auditproxy.kubeconfig.upstream import Upstream, load_upstream
 from auditproxy.options import Options
 
+NO_UPSTREAM = "there is no upstream"
+"""What a fault begins with where nothing says where the upstream is."""
+
 
 def read_upstream(options: Options, remarks: Remarks) -> Upstream:
     """The upstream of the kubeconfig, or of the pod that we run in; raises Unusable."""
@@ -64,7 +67,7 @@ def _load(options: Options, context: str) -> Upstream:
     path = options.upstream.kubeconfig or default_kubeconfig(os.environ)
     if path and not options.upstream.kubeconfig and not _may_exist(path):
         raise Unusable(
-            f"there is no upstream: {path} does not exist and this is not a pod of a cluster; "
+            f"{NO_UPSTREAM}: {path} does not exist and this is not a pod of a cluster; "
             "give --kubeconfig"
         )
     upstream = load_upstream(path, context)

@@ -22,7 +22,8 @@ from typing import Any
 import yaml
 
 from auditproxy.apis.gotext import go_quote
-from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST, closest
+from auditproxy.flags.meant import closest
+from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST
 from auditproxy.flags.settings import SETTINGS, Setting
 
 API_VERSION = "auditproxy.io/v1alpha1"

@@ -165,7 +165,7 @@ FAULTS = [
     ),
     (
         "serving:\n  bindAddress: localhost\n",
-        '4: serving.bindAddress: "localhost" is not an IP address',
+        '4: serving.bindAddress: "localhost" is not an IP address; give one such as 127.0.0.1 or ::',
     ),
     (
         "authentication:\n  anonymousAuth: 'false'\n",

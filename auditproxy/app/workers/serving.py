@@ -33,7 +33,7 @@ async def serve_with_workers(
     """Run until the signal; the exit code. Raises Unusable when the workers cannot start.
 
     ``stop_signal`` gives the event that the first signal sets, and calls what it is given at the
-    second. ``note`` is told once they serve.
+    second. ``note`` is logged once they serve.
     """
     # Made once, before several look for it.
     files = replace(files, certificate=files.certificate or make_certificate(options))
