@@ -106,7 +106,7 @@ def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "--secure-port 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0",
         'invalid --tls-min-version "x", allowed values are '
         '"VersionTLS10,VersionTLS11,VersionTLS12,VersionTLS13"',
-        'invalid audit log mode bach, allowed modes are "batch,blocking,blocking-strict,durable"',
+        '--audit-log-mode: invalid audit log mode bach, allowed modes are "batch,blocking,blocking-strict,durable"',
         "the policy is bad",
     ]
     assert all(line.startswith(prefix) for line in lines)
@@ -185,7 +185,7 @@ def test_faults_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str])
     """Line breaks and escape sequences of a value stay one line of visible text."""
     assert run("serve", "--audit-log-mode=\x1b[2J\nx\ud800") == 2
     assert capsys.readouterr().err == (
-        "auditproxy: error: invalid audit log mode \\x1b[2J x\\ud800, "
+        "auditproxy: error: --audit-log-mode: invalid audit log mode \\x1b[2J x\\ud800, "
         'allowed modes are "batch,blocking,blocking-strict,durable"\n'
     )
 

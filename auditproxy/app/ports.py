@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from auditproxy.apis.faults import Unusable
 from auditproxy.options import Options
 from auditproxy.server.serving import not_bound
-from auditproxy.sockets.listener import bind, reserve, shown_address, why_not_bound
+from auditproxy.sockets.listener import (
+    bind,
+    fix_of_binding,
+    reserve,
+    shown_address,
+    why_not_bound,
+)
 from auditproxy.tls.serving import ServingError
 
 
@@ -29,7 +35,7 @@ def probes_not_bound(host: str, port: int, error: OSError) -> ServingError:
     """What to say when the address of the health port cannot be had."""
     return ServingError(
         f"--health-bind-address {shown_address(host, port)} cannot be used: "
-        f"{why_not_bound(error)}; choose another, or stop the process that listens there"
+        f"{why_not_bound(error)}; {fix_of_binding(error)}"
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from auditproxy.apis.faults import why_unread
 from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.meant import closest
 from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST
@@ -60,8 +61,9 @@ def load_configuration(path: str) -> Configuration:
         with Path(path).open("rb") as file:
             raw = file.read(MAXIMUM_SIZE + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "a path cannot contain a zero byte"
-        return Configuration({}, (f"--config {path} cannot be read: {reason}; correct the path",))
+        nul = "a path cannot contain a zero byte; correct the path"
+        reason = why_unread(error) if isinstance(error, OSError) else nul
+        return Configuration({}, (f"--config {path} cannot be read: {reason}",))
     if len(raw) > MAXIMUM_SIZE:
         fault = f"--config {path} is larger than 1 MiB, so not a configuration of auditproxy"
         return Configuration({}, (fault,))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-MOST = 3
+_MOST = 3
 """Names that are suggested at once."""
 
 
@@ -26,7 +26,7 @@ def meant(name: str, known: Sequence[str]) -> tuple[str, ...]:
     words = set(name.lower().split("-"))
     longer = [each for each in known if words <= set(each.split("-"))]
     shorter = [each for each in known if len(each) > 1 and set(each.split("-")) <= words]
-    return tuple(sorted(longer or shorter, key=lambda each: each.count("-"))[:MOST])
+    return tuple(sorted(longer or shorter, key=lambda each: each.count("-"))[:_MOST])
 
 
 def unknown_flag(name: str, hints: Sequence[str]) -> str:

@@ -96,7 +96,7 @@ class AuditLogOptions(BackendOptions):
         faults: list[str] = []
         if self.format not in AUDIT_FORMATS:
             faults.append(
-                f"invalid audit log format {self.format}, "
+                f"--audit-log-format: invalid audit log format {self.format}, "
                 f"allowed formats are {go_quote(','.join(AUDIT_FORMATS))}"
             )
         for name, number in (
@@ -105,7 +105,9 @@ class AuditLogOptions(BackendOptions):
             ("maxsize", self.maxsize),
         ):
             if number < 0:
-                faults.append(f"--audit-log-{name} {number} can't be a negative number")
+                faults.append(
+                    f"--audit-log-{name} {number} can't be a negative number; 0 means no limit"
+                )
         return faults
 
 

@@ -26,6 +26,7 @@ from auditproxy.sockets.listener import (
     Listener,
     fault_text,
     fault_word,
+    fix_of_binding,
     listen,
     reserve,
     why_not_bound,
@@ -47,7 +48,7 @@ def not_bound(host: str, port: int, error: OSError) -> ServingError:
     """Return what to say when the address of the listener cannot be had."""
     return ServingError(
         f"--bind-address {host} --secure-port {port} cannot be used: "
-        f"{why_not_bound(error)}; choose another, or stop the process that listens there"
+        f"{why_not_bound(error)}; {fix_of_binding(error)}"
     )
 
 

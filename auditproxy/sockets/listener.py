@@ -257,3 +257,14 @@ def why_not_bound(error: OSError) -> str:
     """Return why an address cannot be bound, without the repetition in asyncio's text."""
     number = error.errno or 0
     return os.strerror(number) if number > 0 else str(error.strerror or error)
+
+
+def fix_of_binding(error: OSError) -> str:
+    """Return what to do about an address that cannot be bound."""
+    if isinstance(error, socket.gaierror):
+        return "give an address of this machine, or a name that has one"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "give an address of this machine, or 0.0.0.0 for all of them"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "choose a port above 1023, or give the process the capability CAP_NET_BIND_SERVICE"
+    return "choose another, or stop the process that listens there"

@@ -54,7 +54,7 @@ def test_another_backend() -> None:
     assert backends_in_use(alone) == (alone.audit_queue,)
     assert describe_backends(alone) == "the queue far (x)"
     assert backend_faults(alone) == [
-        'invalid audit queue mode x, allowed modes are "batch,blocking,blocking-strict"',
+        '--audit-queue-mode: invalid audit queue mode x, allowed modes are "batch,blocking,blocking-strict"',
         "far is no address",
     ]
     both = MoreGroups(

@@ -17,7 +17,7 @@ from typing import Any
 
 from auditproxy.alerts.rules import AlertRules
 from auditproxy.alerts.ruletests import FailedTest, run_tests
-from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.apis.faults import FAILED, Unusable, why_unread
 from auditproxy.app.standardstreams import Output, counted
 from auditproxy.commands.alerts.replay import MOST_FAULTS, Replay, lines_of
 from auditproxy.files.alerts import advice_on, builtin_rules_text, read_rules
@@ -95,7 +95,7 @@ def _read(path: str) -> Iterator[bytes]:
     try:
         yield from lines_of(path)
     except OSError as error:
-        raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
+        raise Unusable(f"{path} cannot be read: {why_unread(error)}") from None
     except EOFError:
         raise Unusable(f"{path} cannot be read: the gzip file ends too early") from None
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from auditproxy.apis.faults import Unusable
+from auditproxy.apis.faults import Unusable, why_unread
 from auditproxy.commands.kubeconfig.command import CERTIFICATE_NAME, FLAGS
 from auditproxy.kubeconfig.merging import LISTS, Document, MalformedError, Named, merge, read
 from auditproxy.serializer.pem import certificates
@@ -177,7 +177,7 @@ def _load(path: Path) -> Document:
     try:
         return read(str(path))
     except OSError as error:
-        raise KubeconfigError(f"{path} cannot be read: {error.strerror}") from None
+        raise KubeconfigError(f"{path} cannot be read: {why_unread(error)}") from None
     except MalformedError:
         raise
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
@@ -262,7 +262,7 @@ def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise KubeconfigError(f"{what} {path} cannot be read: {error.strerror}") from None
+        raise KubeconfigError(f"{what} {path} cannot be read: {why_unread(error)}") from None
 
 
 def _names(paths: Sequence[Path]) -> str:

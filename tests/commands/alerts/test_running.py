@@ -335,6 +335,6 @@ def test_files_that_cannot_be_read(tmp_path: Path, rules: str) -> None:
     missing, cut = tmp_path / "missing", tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(b"x" * 100)[:-8])
     assert faults("test", f"--rules={rules}", str(missing)) == (
-        f"{missing} cannot be read: No such file or directory",
+        f"{missing} cannot be read: No such file or directory; correct the path",
     )
     assert "ends too early" in faults("test", f"--rules={rules}", str(cut))[0]

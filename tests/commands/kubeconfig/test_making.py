@@ -227,7 +227,8 @@ def test_warnings(folder: Path) -> None:
         ),
         (
             {"certificate_authority": "/none"},
-            "--certificate-authority /none cannot be read: No such file or directory",
+            "--certificate-authority /none cannot be read: No such file or directory; "
+            "correct the path",
         ),
         (
             {"certificate_authority": "HOME/key"},
