@@ -11,6 +11,7 @@ that help and version answer at once.
 
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -200,7 +201,7 @@ def _serve(parsed: Parsed, load_proxy: LoadProxy) -> int:
         faults += configuration.faults
         values = {**configuration.values, **values}
     options = options_from(values)
-    faults += validate(options)
+    faults += [fault for fault in validate(options) if not _may_follow(parsed, fault)]
     check, serve = load_proxy()
     checking = bool(values.get("check-config"))
     if faults:
@@ -227,10 +228,14 @@ def _serve(parsed: Parsed, load_proxy: LoadProxy) -> int:
 
 
 def _may_follow(parsed: Parsed, fault: str) -> bool:
-    """Whether a fault is of what is missing, which a flag that is not known may have given."""
+    """Whether a fault may only follow from an unknown flag: from what it is taken for, or gave."""
+    if any(re.search(rf"--{name}(?![\w-])", fault) for name in parsed.assumed):
+        return True
+    if not parsed.is_unclear:
+        return False
     from auditproxy.files.upstream import NO_UPSTREAM
 
-    return parsed.is_unclear and fault.startswith(NO_UPSTREAM)
+    return fault.startswith(NO_UPSTREAM)
 
 
 def _demo(parsed: Parsed) -> int:

@@ -134,6 +134,10 @@ NOWHERE = "there is no upstream: ~/.kube/config does not exist; give --kubeconfi
             ["unknown flag: --tls-cert; did you mean --tls-cert-file?", NOWHERE],
         ),
         (
+            ("--insecure-port=0",),
+            ["unknown flag: --insecure-port; did you mean --secure-port?", NOWHERE],
+        ),
+        (
             ("--bogus", "--secure-port=0"),
             [
                 "unknown flag: --bogus; --help=all lists all flags",
@@ -146,7 +150,9 @@ NOWHERE = "there is no upstream: ~/.kube/config does not exist; give --kubeconfi
 def test_no_fault_that_may_only_follow(
     words: tuple[str, ...], said: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What an unknown flag may have given is not reported as missing; what it does not is."""
+    """Neither what an unknown flag may have given is missing, nor has the flag that it is taken
+    for a fault; others are reported.
+    """
 
     class Nowhere(FakeProxy):
         """A check that finds no upstream where none is named."""

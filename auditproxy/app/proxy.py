@@ -36,6 +36,7 @@ from auditproxy.files.servingcertificate import make_certificate
 from auditproxy.health.server import HealthServer
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
+from auditproxy.options.backends import without_effect
 from auditproxy.server.handler import Handler
 from auditproxy.server.serving import Serving
 from auditproxy.sockets.listener import fault_text, fault_word
@@ -65,7 +66,7 @@ def check(options: Options, *, strict: bool = False) -> Files:
     if faults:
         raise Unusable(*faults)
     spooled = () if files.alert_targets is None else files.alert_targets.spooled
-    doubts = log_doubts(options) + spool_doubts(options, spooled)
+    doubts = without_effect(options) + log_doubts(options) + spool_doubts(options, spooled)
     return replace(files, warnings=files.warnings + doubts)
 
 

@@ -105,6 +105,8 @@ class _Reader:
             header = " and ".join(f"{key}: {value}" for key, value in _HEADER.items())
             self.faults.append(f"{self.path}: the file is {what}; begin with {header}")
             return
+        if self._is_foreign(root):
+            return
         seen = set()
         for key, node, value in self._entries(root, ""):
             seen.add(key)
@@ -117,6 +119,17 @@ class _Reader:
         for key, text in _HEADER.items():
             if key not in seen:
                 self.faults.append(f"{self.path}: {key} is missing; add {key}: {text}")
+
+    def _is_foreign(self, root: yaml.MappingNode) -> bool:
+        """Whether the file is of another kind, and no field of it ours: one fault for all."""
+        given = {node.value: value for node, value in root.value if isinstance(node.value, str)}
+        header = {key: given[key] for key in _HEADER if key in given}
+        others = [node for key, node in header.items() if node.value != _HEADER[key]]
+        if len(others) < len(_HEADER) or given.keys() & _GROUPS.keys():
+            return False
+        node = header["kind"]
+        self._fault(node, "kind", f"{_description(node)} is not {KIND}; name another file")
+        return True
 
     def _entries(
         self, mapping: yaml.MappingNode, group: str

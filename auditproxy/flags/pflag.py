@@ -170,6 +170,8 @@ class Parsed:
     wants_help: bool
     warnings: tuple[str, ...] = ()
     """What works, but will not for ever or is probably not meant so."""
+    assumed: tuple[str, ...] = ()
+    """The flags that were perhaps meant by unknown ones, whose values they have here."""
     is_unclear: bool = False
     """Whether a flag was meant of which it is not known which, or with which value: what seems to
     be missing may be there."""
@@ -201,6 +203,7 @@ class _Parser:
     arguments: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
     is_unclear: bool = False
 
     def run(self) -> Parsed:
@@ -226,6 +229,7 @@ class _Parser:
             tuple(self.faults),
             bool(wanted),
             tuple(self.warnings),
+            tuple(self.assumed),
             self.is_unclear,
             wanted if isinstance(wanted, str) else "",
         )
@@ -261,6 +265,7 @@ class _Parser:
             # A value that it cannot have is for another flag.
             with contextlib.suppress(ValueError):
                 self.values[flag.name] = flag.kind.parse(text)
+                self.assumed.append(flag.name)
 
     def _unclear(self, fault: str) -> None:
         self.faults.append(fault)
