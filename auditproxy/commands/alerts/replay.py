@@ -131,10 +131,10 @@ class Replay:
         if self._is_json:
             return
         fired = [rule for rule in self._rules.rules if self._alerts[rule.name]]
-        self._write(
-            f"\n{counted(self.events, 'event')}, {counted(self.fired, 'alert')} of "
-            f"{counted(len(fired), 'rule')}\n"
-        )
+        of = f"{counted(self.fired, 'alert')} of {counted(len(fired), 'rule')}"
+        tried = counted(len(self._rules.rules), "rule")
+        of = of if fired else f"no alert of any of {tried}"
+        self._write(f"\n{counted(self.events, 'event')}, {of}\n")
         if fired:
             self._write(f"{'RULE':<28}  {'SEVERITY':<8}  {'ALERTS':>6}  {'EVENTS':>8}\n")
         for rule in fired:

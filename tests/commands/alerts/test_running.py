@@ -233,8 +233,9 @@ def test_nothing_fires(tmp_path: Path, rules: str, output: str) -> None:
     """One line says whose rules were tried, and by which flag others are."""
     log = tmp_path / "audit.log"
     log.write_bytes(encode(audit_event()) + b"\n")
-    code, _, err = run("test", f"--rules={rules}", f"-o={output}", str(log))
+    code, out, err = run("test", f"--rules={rules}", f"-o={output}", str(log))
     assert (code, err) == (0, f"auditproxy: no event fires a rule of --rules {rules}\n")
+    assert out == ("\n1 event, no alert of any of 1 rule\n" if output == "table" else "")
     err = run("test", f"-o={output}", str(log))[2]
     assert err.splitlines()[-1] == (
         "auditproxy: no event fires a shipped rule; --rules=FILE tries those of a file, as "
