@@ -11,6 +11,7 @@ that help and version answer at once.
 
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -167,6 +168,9 @@ def main(
     parsed = parse(rest, command.flags)
     if parsed.wants_help:
         return _help(command, parsed, lambda text: named(text, program, known))
+    if parsed.is_unclear and name != "serve":
+        # What else seems to be missing may be what was meant. Of serve all faults are shown.
+        return _refuse([named(fault, program, known) for fault in parsed.faults])
     if parsed.arguments and not (command.words or command.operand):
         parsed = _with_fault(parsed, unwanted_arguments(command, parsed.arguments))
     try:
@@ -197,7 +201,7 @@ def _serve(parsed: Parsed, load_proxy: LoadProxy) -> int:
         faults += configuration.faults
         values = {**configuration.values, **values}
     options = options_from(values)
-    faults += validate(options)
+    faults += [fault for fault in validate(options) if not _may_follow(parsed, fault)]
     check, serve = load_proxy()
     checking = bool(values.get("check-config"))
     if faults:
@@ -205,7 +209,7 @@ def _serve(parsed: Parsed, load_proxy: LoadProxy) -> int:
         try:
             check(options_from(files_only(values)), strict=checking)
         except Unusable as error:
-            faults += error.faults
+            faults += [fault for fault in error.faults if not _may_follow(parsed, fault)]
         raise Unusable(*faults)
     files = check(options, strict=checking)
     if checking:
@@ -221,6 +225,17 @@ def _serve(parsed: Parsed, load_proxy: LoadProxy) -> int:
                 noted = dataclasses.replace(files, notes=(*files.notes, note))
                 return _run(serve(options, noted))
     return _run(serve(options, files))
+
+
+def _may_follow(parsed: Parsed, fault: str) -> bool:
+    """Whether a fault may only follow from an unknown flag: from what it is taken for, or gave."""
+    if any(re.search(rf"--{name}(?![\w-])", fault) for name in parsed.assumed):
+        return True
+    if not parsed.is_unclear:
+        return False
+    from auditproxy.files.upstream import NO_UPSTREAM
+
+    return fault.startswith(NO_UPSTREAM)
 
 
 def _demo(parsed: Parsed) -> int:
@@ -265,6 +280,8 @@ def _kubeconfig(parsed: Parsed) -> int:
     made = make_kubeconfig(parsed.values, os.environ, Path.home())
     for warning in made.warnings:
         sys.stderr.write(f"auditproxy: warning: {one_line(warning)}\n")
+    for note in made.notes:
+        sys.stderr.write(f"auditproxy: {one_line(note)}\n")
     return _print(made.text)
 
 
@@ -308,7 +325,9 @@ def _run(coroutine: Coroutine[Any, Any, int]) -> int:
 
 
 def _with_fault(parsed: Parsed, fault: str) -> Parsed:
-    return Parsed(parsed.values, (), (*parsed.faults, fault), parsed.wants_help)
+    return dataclasses.replace(
+        parsed, arguments=(), faults=(*parsed.faults, fault), is_unclear=True
+    )
 
 
 def _print(text: str) -> int:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -105,7 +106,7 @@ def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "--secure-port 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0",
         'invalid --tls-min-version "x", allowed values are '
         '"VersionTLS10,VersionTLS11,VersionTLS12,VersionTLS13"',
-        'invalid audit log mode bach, allowed modes are "batch,blocking,blocking-strict,durable"',
+        '--audit-log-mode: invalid audit log mode bach, allowed modes are "batch,blocking,blocking-strict,durable"',
         "the policy is bad",
     ]
     assert all(line.startswith(prefix) for line in lines)
@@ -114,6 +115,57 @@ def test_every_fault_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert checked.audit.policy_file == str(tmp_path / "policy.yaml")
     assert checked.serving == Options().serving
     assert proxy.served == []
+
+
+NOWHERE = "there is no upstream: ~/.kube/config does not exist; give --kubeconfig"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--bogus",), ["unknown flag: --bogus; --help=all lists all flags"]),
+        (("--kubeconfg=up",), ["unknown flag: --kubeconfg; did you mean --kubeconfig?"]),
+        (
+            ("kubeconfig=up",),
+            ['auditproxy serve does not take any arguments, got ["kubeconfig=up"]'],
+        ),
+        (
+            ("--tls-cert=a", "--tls-private-key-file=b"),
+            ["unknown flag: --tls-cert; did you mean --tls-cert-file?", NOWHERE],
+        ),
+        (
+            ("--insecure-port=0",),
+            ["unknown flag: --insecure-port; did you mean --secure-port?", NOWHERE],
+        ),
+        (
+            ("--bogus", "--secure-port=0"),
+            [
+                "unknown flag: --bogus; --help=all lists all flags",
+                "--secure-port 0 must be between 1 and 65535, inclusive. It cannot be turned off "
+                "with 0",
+            ],
+        ),
+    ],
+)
+def test_no_fault_that_may_only_follow(
+    words: tuple[str, ...], said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither what an unknown flag may have given is missing, nor has the flag that it is taken
+    for a fault; others are reported.
+    """
+
+    class Nowhere(FakeProxy):
+        """A check that finds no upstream where none is named."""
+
+        def check(self, options: Options, *, strict: bool) -> Any:
+            """The one fault, or none."""
+            if not options.upstream.kubeconfig:
+                raise Unusable(NOWHERE)
+            return super().check(options, strict=strict)
+
+    assert run("serve", *words, proxy=Nowhere()) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix("auditproxy: error: ") for line in lines] == said
 
 
 def test_flags_win_over_the_file(tmp_path: Path) -> None:
@@ -139,7 +191,7 @@ def test_faults_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str])
     """Line breaks and escape sequences of a value stay one line of visible text."""
     assert run("serve", "--audit-log-mode=\x1b[2J\nx\ud800") == 2
     assert capsys.readouterr().err == (
-        "auditproxy: error: invalid audit log mode \\x1b[2J x\\ud800, "
+        "auditproxy: error: --audit-log-mode: invalid audit log mode \\x1b[2J x\\ud800, "
         'allowed modes are "batch,blocking,blocking-strict,durable"\n'
     )
 
@@ -223,7 +275,10 @@ def test_every_command_has_help_and_strict_flags(
     assert run(command, "--help") == 0
     assert f"auditproxy {command} [flags]" in capsys.readouterr().out
     assert run(command, "--zzz", "stray") == 2
-    assert capsys.readouterr().err == "auditproxy: error: unknown flag: --zzz\n"
+    assert (
+        capsys.readouterr().err
+        == "auditproxy: error: unknown flag: --zzz; --help=all lists all flags\n"
+    )
     assert run(command, "stray") == 2
     assert capsys.readouterr().err == (
         f'auditproxy: error: auditproxy {command} does not take any arguments, got ["stray"]\n'

@@ -1,5 +1,6 @@
 """The one error for settings that cannot be used; cli.py alone catches it for a process."""
 
+import errno
 from collections.abc import Sequence
 
 MISCONFIGURED = 2
@@ -31,6 +32,25 @@ class Unusable(Exception):  # noqa: N818 - the name says what a setting is
         return Unusable(
             *(f"{name}: {fault}" for fault in self.faults), code=self.code, choices=self.choices
         )
+
+
+_FIXES = {
+    errno.ENOENT: "correct the path",
+    errno.ENOTDIR: "correct the path",
+    errno.ENAMETOOLONG: "correct the path",
+    errno.EISDIR: "name a file",
+    errno.EACCES: "let the user of this process read it",
+    errno.EPERM: "let the user of this process read it",
+}
+
+
+def why_unread(error: OSError) -> str:
+    """Why the system did not let a file be read, and the fix where there is one.
+
+    ``No such file or directory; correct the path``
+    """
+    fix = _FIXES.get(error.errno or 0, "")
+    return f"{error.strerror or type(error).__name__}{'; ' if fix else ''}{fix}"
 
 
 def missing_extra(name: str) -> str:

@@ -24,6 +24,13 @@ def tell_start(options: Options, files: Files) -> None:
         operatorlog.info(note)
 
 
+def tell_serving(options: Options, port: int, note: str = "") -> None:
+    """Say that clients are served, and then what is worth a note about how many."""
+    operatorlog.info(serving_line(options, port))
+    if note:
+        operatorlog.info(note)
+
+
 def serving_line(options: Options, port: int) -> str:
     """The line that says where clients are served, by how many, and where events go."""
     count = options.serving.workers

@@ -34,6 +34,9 @@ MANY = 1000
 """Connections with which a proxy serves well; fewer are worth a warning."""
 
 
+_HOW = "(ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker)"
+
+
 class DescriptorError(Unusable):
     """Nothing is left for clients; the text says what to raise."""
 
@@ -44,6 +47,11 @@ class Fitted:
 
     options: Options
     note: str
+
+    @property
+    def is_few(self) -> bool:
+        """Whether clients will miss what is left out: worth a warning."""
+        return bool(self.note) and self.options.serving.max_connections < MANY
 
 
 def fit(options: Options) -> Fitted:
@@ -99,12 +107,15 @@ def fitting(options: Options, limit: int) -> Fitted:
         return Fitted(options, "")
     fitted = replace(options, serving=replace(options.serving, max_connections=connections))
     if not promised:
-        note = f"the limit of open files, {limit}, allows {connections} client connections"
+        note = (
+            f"the limit of open files, {limit}, allows {connections} client connections; "
+            f"for more raise it {_HOW}"
+        )
     else:
         note = (
-            f"the limit of open files is {limit} and allows {connections} client connections "
-            f"instead of --max-connections {promised}; raise it (ulimit -n, LimitNOFILE=) "
-            f"to {needed(options)} to allow all of them"
+            f"at most {connections} client connections at once, not --max-connections {promised}: "
+            f"the limit of open files is {limit}; if you need more raise it to {needed(options)} "
+            f"{_HOW}, if not give --max-connections={connections}"
         )
     return Fitted(fitted, note)
 

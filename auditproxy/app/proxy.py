@@ -9,7 +9,6 @@ What runs it until a signal is serve.py, or worker.py where several share a port
 
 import asyncio
 import platform
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -22,6 +21,7 @@ from auditproxy.app import libraries, operatorlog, process  # noqa: F401 - libra
 from auditproxy.app.announcing import tell_start
 from auditproxy.app.composition import Composed
 from auditproxy.app.logs.logchecks import log_doubts, log_faults
+from auditproxy.app.ports import Ports, probes_not_bound
 from auditproxy.app.reload import new_reloader
 from auditproxy.app.sinks.backends import AuditSink, open_backends
 from auditproxy.app.sinks.spoolfaults import spool_doubts, spool_faults
@@ -37,12 +37,12 @@ from auditproxy.files.servingcertificate import make_certificate
 from auditproxy.health.server import HealthServer
 from auditproxy.metrics.registry import Metrics
 from auditproxy.options import Options
+from auditproxy.options.backends import without_effect
 from auditproxy.server.handler import Handler
 from auditproxy.server.serving import Serving
-from auditproxy.sockets.listener import fault_text, fault_word, shown_address, why_not_bound
+from auditproxy.sockets.listener import fault_text, fault_word
 from auditproxy.sockets.tasks import spawn
 from auditproxy.sockets.transport import tune_tls_buffers
-from auditproxy.tls.serving import ServingError
 
 if TYPE_CHECKING:
     from auditproxy.alerts.alert import Alert
@@ -67,23 +67,19 @@ def check(options: Options, *, strict: bool = False) -> Files:
     if faults:
         raise Unusable(*faults)
     spooled = () if files.alert_targets is None else files.alert_targets.spooled
-    doubts = log_doubts(options) + spool_doubts(options, spooled)
+    doubts = without_effect(options) + log_doubts(options) + spool_doubts(options, spooled)
     return replace(files, warnings=files.warnings + doubts)
 
 
-async def start_health(health: HealthServer, options: Options) -> int:
+async def start_health(health: HealthServer, options: Options, ports: Ports | None = None) -> int:
     """Open the port of probes, if there is to be one; its number or 0. Raises ServingError."""
     address = options.health.address()
     if address is None:
         return 0
     try:
-        return await health.start(*address)
+        return await health.start(*address, ports.probes if ports is not None else ())
     except OSError as error:
-        raise ServingError(
-            f"--health-bind-address {shown_address(*address)} cannot be used: "
-            f"{why_not_bound(error)}; choose another, or stop the process that "
-            "listens there"
-        ) from None
+        raise probes_not_bound(*address, error) from None
 
 
 class Proxy:
@@ -132,15 +128,19 @@ class Proxy:
         """The chain, for callers that read its services."""
         return self._serving.handler
 
-    async def start(self, shared: socket.socket | None = None) -> None:
+    async def start(self, ports: Ports | None = None, *, is_shared: bool = False) -> None:
         """Open the health port, then the listener; raises ServingError.
 
-        With ``shared``, a bound socket, clients are accepted there, beside other processes.
+        ``ports`` are those of the options, where they were bound before. With ``is_shared``
+        other processes accept clients there as well.
         """
-        self.health_port = await start_health(self._health, self._options)
+        self.health_port = await start_health(self._health, self._options, ports)
         serving = self._options.serving
         self.port = await self._serving.start(
-            serving.bind_address, serving.secure_port, shared=shared
+            serving.bind_address,
+            serving.secure_port,
+            reserved=None if ports is None else ports.clients,
+            is_shared=is_shared,
         )
         self._sink.start()
         if self._alerts is not None:

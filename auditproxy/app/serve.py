@@ -9,12 +9,14 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 from auditproxy.apis.faults import FAILED
 from auditproxy.apis.units import SECOND
 from auditproxy.app import descriptors, operatorlog, process
-from auditproxy.app.announcing import serving_line, tell_end
+from auditproxy.app.announcing import tell_end, tell_serving
 from auditproxy.app.operatorlines import OperatorLines
+from auditproxy.app.ports import Ports, reserved
 from auditproxy.app.proxy import build
 from auditproxy.files.files import Files
 from auditproxy.options import Options
@@ -36,15 +38,17 @@ async def serve(options: Options, files: Files) -> int:
         asyncio.get_running_loop().add_signal_handler(number, _pass_over)
     try:
         fitted = descriptors.fit(options)
-        if fitted.note:
-            few = fitted.options.serving.max_connections < descriptors.MANY
-            (operatorlog.warn if few else operatorlog.info)(fitted.note)
-        if options.serving.workers == 1:
-            return await _serve_alone(fitted.options, files, lines)
-        # A proxy in one process does not pay for it.
-        from auditproxy.app.workers.serving import serve_with_workers
+        note = fitted.note
+        if fitted.is_few:
+            files, note = replace(files, warnings=(*files.warnings, note)), ""
+        # Bound before anything is made: what cannot be served leaves nothing behind.
+        with reserved(options) as ports:
+            if options.serving.workers == 1:
+                return await _serve_alone(ports, fitted.options, files, lines, note)
+            # A proxy in one process does not pay for it.
+            from auditproxy.app.workers.serving import serve_with_workers
 
-        return await serve_with_workers(fitted.options, files, stop_signal)
+            return await serve_with_workers(ports, fitted.options, files, stop_signal, note)
     finally:
         lines.finish(process.LAST_LINES)
 
@@ -70,12 +74,14 @@ def stop_signal(end: Callable[[], None]) -> asyncio.Event:
     return stop
 
 
-async def _serve_alone(options: Options, files: Files, lines: OperatorLines) -> int:
+async def _serve_alone(
+    ports: Ports, options: Options, files: Files, lines: OperatorLines, note: str
+) -> int:
     proxy = await build(options, files, listener_tls=True)
     lines.count(proxy.metrics.operator_line_dropped)
     if options.upstream.required:
         await proxy.require_upstream()
-    await proxy.start()
+    await proxy.start(ports)
     loop = asyncio.get_running_loop()
     process.tell_faults(loop)
 
@@ -87,7 +93,7 @@ async def _serve_alone(options: Options, files: Files, lines: OperatorLines) -> 
     loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
     stop = stop_signal(end_at_once)
     # A process that waits for this line may send signals from now on.
-    operatorlog.info(serving_line(options, proxy.port))
+    tell_serving(options, proxy.port, note)
     process.tune()
     await stop.wait()
     await proxy.close(delay=options.serving.shutdown_delay_duration / SECOND)

@@ -229,7 +229,8 @@ def _context(connection: Connection, reader: _Contents) -> ssl.SSLContext:
         context = client_context(reader.read(connection.ca_file, "caFile"))
     except (ssl.SSLError, ValueError):
         raise Unusable(
-            f"{reader.source}: caFile {connection.ca_file} holds no PEM certificate"
+            f"{reader.source}: caFile {connection.ca_file} holds no PEM certificate; "
+            "name a PEM bundle"
         ) from None
     if connection.cert_file:
         certificate = reader.read(connection.cert_file, "certFile")
@@ -238,7 +239,8 @@ def _context(connection: Connection, reader: _Contents) -> ssl.SSLContext:
             load_pair(context, certificate, key)
         except (ssl.SSLError, ValueError, OSError):
             raise Unusable(
-                f"{reader.source}: certFile and keyFile are not a PEM pair without password"
+                f"{reader.source}: certFile and keyFile are not a PEM pair without password; give "
+                "the key of this certificate"
             ) from None
     return context
 

@@ -1,5 +1,7 @@
 """Reads --client-ca-file and --requestheader-client-ca-file, and sees that they fit together."""
 
+import time
+
 from auditproxy.apis.faults import Unusable
 from auditproxy.authentication.x509.authorities import BundleError, CertificateAuthorities
 from auditproxy.files.trustedfile import (
@@ -43,11 +45,24 @@ def check_overlap(
 
 
 def _read_clients(options: Options, remarks: Remarks) -> CertificateAuthorities | None:
-    return read_authorities(options.authentication.client_ca_file, _CLIENTS)
+    return _remarked(options.authentication.client_ca_file, _CLIENTS, remarks)
 
 
 def _read_front_proxies(options: Options, remarks: Remarks) -> CertificateAuthorities | None:
-    return read_authorities(options.authentication.requestheader_client_ca_file, _FRONT_PROXIES)
+    path = options.authentication.requestheader_client_ca_file
+    return _remarked(path, _FRONT_PROXIES, remarks)
+
+
+def _remarked(path: str, flag: str, remarks: Remarks) -> CertificateAuthorities | None:
+    """What is read, with a warning where it recognises no client."""
+    authorities = read_authorities(path, flag)
+    why = "" if authorities is None else authorities.why_nobody(time.time_ns())
+    if why:
+        remarks.warnings.append(
+            f"{flag} {path}: its certificate {why}: no client is recognised by it; name the "
+            "authority that signed the clients' certificates"
+        )
+    return authorities
 
 
 def _notes_on_clients(options: Options) -> tuple[str, ...]:

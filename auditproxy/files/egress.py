@@ -187,14 +187,16 @@ def _context(tls: Members, path: str) -> tuple[ssl.SSLContext | None, list[str]]
             if tls.get("caBundle") and not content["caBundle"].strip():
                 raise ValueError
     except (ssl.SSLError, ValueError):
-        faults.append(f"{path}.caBundle: {tls['caBundle']} has no PEM certificate")
+        faults.append(
+            f"{path}.caBundle: {tls['caBundle']} has no PEM certificate; name a PEM bundle"
+        )
     if context is not None and "clientCert" in content and "clientKey" in content:
         try:
             load_pair(context, content["clientCert"], content["clientKey"])
         except (ssl.SSLError, ValueError, OSError):
             faults.append(
                 f"{path}.clientCert: {tls['clientCert']} and clientKey {tls['clientKey']} are not "
-                "a PEM pair without password"
+                "a PEM pair without password; give the key of this certificate"
             )
     return context, faults
 

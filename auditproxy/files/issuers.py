@@ -77,10 +77,10 @@ def read_authentication(options: AuthenticationOptions) -> Trusted | None:
             authorities = jwt.issuer.certificate_authority.encode("utf-8", "replace")
             context = client_context(authorities)
         except (ssl.SSLError, ValueError):
-            faults.append(
-                f"{flag}: {jwt.issuer.url}: the certificate authority is not a PEM bundle "
-                "of certificates"
-            )
+            named = f"--{CA_FILE} {options.oidc_ca_file}"
+            if options.authentication_config:
+                named = f"{flag}: {jwt.issuer.url}: issuer.certificateAuthority"
+            faults.append(f"{named} is not a PEM bundle of certificates; give one")
             continue
         issuers.append(TrustedIssuer(jwt, mapper, context, flag))
     if faults:

@@ -82,7 +82,8 @@ def _fault_of(folder: Path) -> str:
 
     try:
         if not folder.is_dir():
-            return "is not a folder; create it with mode 0700"
+            fix = "name another" if folder.exists() else "create it with mode 0700"
+            return f"is not a folder; {fix}"
     except OSError as error:
         return f"cannot be used: {reason_of(error)}; {USABLE}"
     if why := fault_of_folder(folder):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from auditproxy.apis.faults import Unusable
+from auditproxy.apis.faults import Unusable, why_unread
 from auditproxy.options import Options
 
 Value = TypeVar("Value")
@@ -63,7 +63,7 @@ def content_of(path: str, flag: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise Unusable(f"{flag} {path} cannot be read: {error.strerror}".lstrip()) from None
+        raise Unusable(f"{flag} {path} cannot be read: {why_unread(error)}".lstrip()) from None
 
 
 def parsed(paths: Iterable[str], flag: str, parse: Callable[[bytes], Value]) -> list[Value]:

@@ -1,5 +1,6 @@
 """Reads --kubeconfig: where the upstream is and who we are to it."""
 
+import datetime
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,10 @@ from auditproxy.kubeconfig.credentials import UpstreamTarget
 from auditproxy.kubeconfig.frontproxy import with_front_proxy
 from auditproxy.kubeconfig.upstream import Upstream, load_upstream
 from auditproxy.options import Options
+from auditproxy.tls.validity import period_fault
+
+NO_UPSTREAM = "there is no upstream"
+"""What a fault begins with where nothing says where the upstream is."""
 
 
 def read_upstream(options: Options, remarks: Remarks) -> Upstream:
@@ -17,6 +22,12 @@ def read_upstream(options: Options, remarks: Remarks) -> Upstream:
     upstream = _load(options, options.upstream.context)
     remarks.notes.append(f"the upstream is {upstream.source}")
     remarks.notes += upstream.warnings
+    why = period_fault(upstream.certificate, datetime.datetime.now(datetime.UTC))
+    if why and not passes_through(options):
+        remarks.warnings.append(
+            f"{upstream.source}: the client certificate {why}, and the API server refuses it; make "
+            "the kubeconfig again"
+        )
     known = options.authentication.client_ca_file or passes_through(options)
     if upstream.by_certificate and not known:
         remarks.warnings.append(
@@ -64,7 +75,7 @@ def _load(options: Options, context: str) -> Upstream:
     path = options.upstream.kubeconfig or default_kubeconfig(os.environ)
     if path and not options.upstream.kubeconfig and not _may_exist(path):
         raise Unusable(
-            f"there is no upstream: {path} does not exist and this is not a pod of a cluster; "
+            f"{NO_UPSTREAM}: {path} does not exist and this is not a pod of a cluster; "
             "give --kubeconfig"
         )
     upstream = load_upstream(path, context)

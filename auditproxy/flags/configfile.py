@@ -21,8 +21,10 @@ from typing import Any
 
 import yaml
 
+from auditproxy.apis.faults import why_unread
 from auditproxy.apis.gotext import go_quote
-from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST, closest
+from auditproxy.flags.meant import closest
+from auditproxy.flags.pflag import BOOL, BYTES, FLOAT, INT, LIST
 from auditproxy.flags.settings import SETTINGS, Setting
 
 API_VERSION = "auditproxy.io/v1alpha1"
@@ -59,8 +61,9 @@ def load_configuration(path: str) -> Configuration:
         with Path(path).open("rb") as file:
             raw = file.read(MAXIMUM_SIZE + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "a path cannot contain a zero byte"
-        return Configuration({}, (f"--config {path} cannot be read: {reason}; correct the path",))
+        nul = "a path cannot contain a zero byte; correct the path"
+        reason = why_unread(error) if isinstance(error, OSError) else nul
+        return Configuration({}, (f"--config {path} cannot be read: {reason}",))
     if len(raw) > MAXIMUM_SIZE:
         fault = f"--config {path} is larger than 1 MiB, so not a configuration of auditproxy"
         return Configuration({}, (fault,))
@@ -102,6 +105,8 @@ class _Reader:
             header = " and ".join(f"{key}: {value}" for key, value in _HEADER.items())
             self.faults.append(f"{self.path}: the file is {what}; begin with {header}")
             return
+        if self._is_foreign(root):
+            return
         seen = set()
         for key, node, value in self._entries(root, ""):
             seen.add(key)
@@ -114,6 +119,17 @@ class _Reader:
         for key, text in _HEADER.items():
             if key not in seen:
                 self.faults.append(f"{self.path}: {key} is missing; add {key}: {text}")
+
+    def _is_foreign(self, root: yaml.MappingNode) -> bool:
+        """Whether the file is of another kind, and no field of it ours: one fault for all."""
+        given = {node.value: value for node, value in root.value if isinstance(node.value, str)}
+        header = {key: given[key] for key in _HEADER if key in given}
+        others = [node for key, node in header.items() if node.value != _HEADER[key]]
+        if len(others) < len(_HEADER) or given.keys() & _GROUPS.keys():
+            return False
+        node = header["kind"]
+        self._fault(node, "kind", f"{_description(node)} is not {KIND}; name another file")
+        return True
 
     def _entries(
         self, mapping: yaml.MappingNode, group: str

@@ -5,12 +5,14 @@ auditproxy serve --help=audit   one group, or the flags whose names contain a wo
 auditproxy serve --help=all     every flag
 """
 
+import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 
 from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
-from auditproxy.flags.pflag import Flag, closest, help_text
+from auditproxy.flags.meant import closest
+from auditproxy.flags.pflag import Flag
 from auditproxy.flags.settings import (
     ALERTS,
     AUDITING,
@@ -25,6 +27,8 @@ from auditproxy.flags.settings import (
 )
 
 WIDTH = 80
+_USAGE_INDENT = " " * 16
+_NARROWEST = 40
 ALL = "all"
 GROUPS = {
     "serving": (SERVING, "address, certificate, connections, timeouts, shutdown"),
@@ -141,3 +145,39 @@ def _without_section(flag: Flag) -> Flag:
     return Flag(
         flag.name, flag.kind, flag.default, flag.usage, "", flag.shorthand, flag.alias, flag.choices
     )
+
+
+def help_text(flags: Sequence[Flag], width: int | None = None) -> str:
+    """The flags in their sections, each with its default, folded to ``width`` columns.
+
+    ``width`` None is the terminal's. Names are never folded, so that they can be searched for.
+    """
+    columns = max(_NARROWEST, width or shutil.get_terminal_size().columns)
+    lines: list[str] = []
+    section = None
+    for flag in flags:
+        if flag.section != section:
+            section = flag.section
+            lines += ["", f"{section}:" if section else "Flags:", ""]
+        letter = f"-{flag.shorthand}, " if flag.shorthand else " " * 4
+        lines.append(f"  {letter}--{flag.name} {flag.kind.name}".rstrip())
+        lines += _folded(flag.usage, flag, columns)
+        if flag.alias:
+            lines.append(f"      --{flag.alias} {flag.kind.name}")
+            lines += _folded(f"DEPRECATED: use --{flag.name} instead.", flag, columns)
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _folded(usage: str, flag: Flag, columns: int) -> list[str]:
+    """What a flag means and its default, in lines of at most ``columns``."""
+    # A no-break space keeps a default in one piece.
+    default = f"(default {flag.shown_default})".replace(" ", "\u00a0")
+    folded = textwrap.wrap(
+        f"{usage} {default}",
+        width=columns,
+        initial_indent=_USAGE_INDENT,
+        subsequent_indent=_USAGE_INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\u00a0", " ") for line in folded]

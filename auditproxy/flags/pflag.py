@@ -9,16 +9,16 @@ abbreviations are not accepted. Unlike pflag, and unlike argparse, which guesses
 numbers, ``parse`` returns every fault, in pflag's words with a hint where one helps.
 """
 
+import contextlib
 import ipaddress
 import math
 import re
-import shutil
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from auditproxy.apis.gotext import go_quote
+from auditproxy.flags.meant import meant, unknown_flag
 from auditproxy.serializer.duration import format_duration, parse_duration
 from auditproxy.serializer.errors import GoDurationError
 
@@ -28,8 +28,6 @@ _INTEGER = re.compile(
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BYTES = re.compile(r"([0-9]{1,15})(?:([KMG])(?:i|iB))?")
 _BYTE_UNITS = {None: 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_USAGE_INDENT = " " * 16
-_NARROWEST = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,7 @@ def parse_ip(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:
-        raise ValueError("not an IP address") from None
+        raise ValueError("not an IP address; give one such as 127.0.0.1 or ::") from None
 
 
 def parse_list(text: str) -> tuple[str, ...]:
@@ -172,6 +170,11 @@ class Parsed:
     wants_help: bool
     warnings: tuple[str, ...] = ()
     """What works, but will not for ever or is probably not meant so."""
+    assumed: tuple[str, ...] = ()
+    """The flags that were perhaps meant by unknown ones, whose values they have here."""
+    is_unclear: bool = False
+    """Whether a flag was meant of which it is not known which, or with which value: what seems to
+    be missing may be there."""
     help_topic: str = ""
     """What help is wanted about, as in ``--help=audit``; empty without a topic."""
 
@@ -200,6 +203,8 @@ class _Parser:
     arguments: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+    is_unclear: bool = False
 
     def run(self) -> Parsed:
         by_name = {flag.name: flag for flag in (*self.flags, HELP)}
@@ -224,24 +229,47 @@ class _Parser:
             tuple(self.faults),
             bool(wanted),
             tuple(self.warnings),
+            tuple(self.assumed),
+            self.is_unclear,
             wanted if isinstance(wanted, str) else "",
         )
 
     def _long(self, word: str, by_name: Mapping[str, Flag]) -> None:
         written, equals, text = word[2:].partition("=")
         if not written or written.startswith("-"):
-            self.faults.append(f"bad flag syntax: {word}")
+            self._unclear(f"bad flag syntax: {word}; a flag is --name=value")
             return
         name = written.replace("_", "-")
         flag = by_name.get(name)
         if flag is None:
-            if not equals:
-                self._skip_value()
-            self.faults.append(unknown_flag(name, tuple(by_name)))
+            self._unknown(name, text if equals else None, by_name)
             return
         if name == flag.alias:
             self.warnings.append(f"Flag --{name} has been deprecated, use --{flag.name} instead")
         self._take(flag, text if equals else None, word)
+
+    def _unknown(self, name: str, text: str | None, by_name: Mapping[str, Flag]) -> None:
+        """A fault; the one flag that was meant gets the value, so that nothing seems missing."""
+        hints = meant(name, tuple(by_name))
+        flag = by_name[hints[0]] if len(hints) == 1 else None
+        if text is None and flag is not None and flag.kind is BOOL:
+            text = "true"
+        elif text is None:
+            text = self._skip_value()
+        fault = unknown_flag(name, hints)
+        if flag is None or flag.name == HELP.name or text is None:
+            self._unclear(fault)
+            return
+        self.faults.append(fault)
+        if flag.name not in self.values:
+            # A value that it cannot have is for another flag.
+            with contextlib.suppress(ValueError):
+                self.values[flag.name] = flag.kind.parse(text)
+                self.assumed.append(flag.name)
+
+    def _unclear(self, fault: str) -> None:
+        self.faults.append(fault)
+        self.is_unclear = True
 
     def _short(self, word: str, by_letter: Mapping[str, Flag]) -> None:
         letters = word[1:]
@@ -251,11 +279,10 @@ class _Parser:
             if flag is None:
                 if not letters:
                     self._skip_value()
-                fault = f"unknown shorthand flag: {letter!r} in {word}"
-                if len(word) > 3:
-                    # A single dash before a long name is the usual slip.
-                    fault += f"; long names have two dashes, as -{word}"
-                self.faults.append(fault)
+                # A single dash before a long name is the usual slip.
+                fix = f"long names have two dashes, as -{word}"
+                fix = fix if len(word) > 3 else "--help=all lists all flags"
+                self._unclear(f"unknown shorthand flag: {letter!r} in {word}; {fix}")
                 return
             if letters.startswith("=") and len(letters) > 1:
                 self._take(flag, letters[1:], word)
@@ -273,7 +300,8 @@ class _Parser:
         if text is None:
             if self.position == len(self.words):
                 place = f"{letter!r} in {word}" if letter else f"--{flag.name}"
-                self.faults.append(f"flag needs an argument: {place}")
+                fix = f"give it as --{flag.name}=VALUE"
+                self._unclear(f"flag needs an argument: {place}; {fix}")
                 return
             text = self.words[self.position]
             self.position += 1
@@ -293,58 +321,9 @@ class _Parser:
             self.warnings.append(f"{flag.spelling} is given twice, and the last one counts")
         self.values[flag.name] = value
 
-    def _skip_value(self) -> None:
+    def _skip_value(self) -> str | None:
         """Skip the probable value of an unknown flag, so that it does not cause a second fault."""
         if self.position < len(self.words) and not self.words[self.position].startswith("-"):
             self.position += 1
-
-
-def unknown_flag(name: str, known: Sequence[str]) -> str:
-    """pflag's words for a flag that does not exist, with the one that was perhaps meant."""
-    hint = closest(name, known)
-    return f"unknown flag: --{name}" + (f"; did you mean --{hint}?" if hint else "")
-
-
-def closest(name: str, known: Sequence[str]) -> str:
-    """The known name that was perhaps meant, or ""."""
-    lowered = {word.lower(): word for word in known}
-    import difflib
-
-    matches = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.75)
-    return lowered[matches[0]] if matches else ""
-
-
-def help_text(flags: Sequence[Flag], width: int | None = None) -> str:
-    """The flags in their sections, each with its default, folded to ``width`` columns.
-
-    ``width`` None is the terminal's. Names are never folded, so that they can be searched for.
-    """
-    columns = max(_NARROWEST, width or shutil.get_terminal_size().columns)
-    lines: list[str] = []
-    section = None
-    for flag in flags:
-        if flag.section != section:
-            section = flag.section
-            lines += ["", f"{section}:" if section else "Flags:", ""]
-        letter = f"-{flag.shorthand}, " if flag.shorthand else " " * 4
-        lines.append(f"  {letter}--{flag.name} {flag.kind.name}".rstrip())
-        lines += _folded(flag.usage, flag, columns)
-        if flag.alias:
-            lines.append(f"      --{flag.alias} {flag.kind.name}")
-            lines += _folded(f"DEPRECATED: use --{flag.name} instead.", flag, columns)
-    return "\n".join(lines[1:]) + "\n"
-
-
-def _folded(usage: str, flag: Flag, columns: int) -> list[str]:
-    """What a flag means and its default, in lines of at most ``columns``."""
-    # A no-break space keeps a default in one piece.
-    default = f"(default {flag.shown_default})".replace(" ", "\u00a0")
-    folded = textwrap.wrap(
-        f"{usage} {default}",
-        width=columns,
-        initial_indent=_USAGE_INDENT,
-        subsequent_indent=_USAGE_INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [line.replace("\u00a0", " ") for line in folded]
+            return self.words[self.position - 1]
+        return None

@@ -13,7 +13,8 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
 from auditproxy.flags.completion import names_of
 from auditproxy.flags.help import first_sentence
-from auditproxy.flags.pflag import BOOL, closest
+from auditproxy.flags.meant import closest
+from auditproxy.flags.pflag import BOOL
 
 AUDITPROXY = "auditproxy"
 PLUGIN = "kubectl audit"

@@ -10,7 +10,7 @@ answered.
 """
 
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from auditproxy.apis.gotext import go_quote
 from auditproxy.health.connection import HealthConnection, text_answer
 from auditproxy.health.connections import BoundedConnections
 from auditproxy.health.metricspage import MetricsPage
-from auditproxy.sockets.listener import Listener, bind
+from auditproxy.sockets.listener import Listener, bind, listen
 
 Check = Callable[[], bool | str]
 """Returns True if healthy; otherwise False, or a text that gives the reason.
@@ -95,10 +95,14 @@ class HealthServer:
         """Add lines to /readyz?verbose; any client may read them, so they contain no secrets."""
         self._information.append(describe)
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen on plain HTTP; return the port. Raises OSError."""
+    async def start(self, host: str, port: int, reserved: Sequence[socket.socket] = ()) -> int:
+        """Listen on plain HTTP; return the port. Raises OSError.
+
+        ``reserved`` are sockets bound to that address, where it was bound before.
+        """
         self._server = Server(self._answer)
-        for bound in bind(host, port):
+        listen(reserved)
+        for bound in reserved or bind(host, port):
             port = bound.getsockname()[1]
             self._listeners.append(
                 Listener(

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from auditproxy.apis.faults import why_unread
 from auditproxy.kubeconfig.credentials import CredentialError
 from auditproxy.kubeconfig.merging import EmptyError, Named, merge, read
 from auditproxy.kubeconfig.tls import TlsMaterial
@@ -57,9 +58,11 @@ def select(path: str, context: str, source: str, flag: str) -> tuple[Entry, Entr
         # Its text may show parts of the file.
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
-        raise CredentialError(f"{source} is not valid YAML{place}") from None
+        raise CredentialError(
+            f"{source} is not valid YAML{place}; see `kubectl config view`"
+        ) from None
     except OSError as error:
-        raise CredentialError(f"{source} cannot be read: {error.strerror}") from None
+        raise CredentialError(f"{source} cannot be read: {why_unread(error)}") from None
     except RecursionError:
         raise CredentialError(
             f"{source} is nested too deeply; correct the file that {flag} names"
@@ -88,7 +91,7 @@ def text_of(entry: Mapping[str, Any], key: str, source: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise CredentialError(f"{source}: {key} is not a string")
+        raise CredentialError(f"{source}: {key} is not a string; write it in quotes")
     return value
 
 
@@ -99,13 +102,15 @@ def file_or_data(entry: Entry, key: str, source: str) -> bytes:
         try:
             return base64.b64decode("".join(data.split()), validate=True)
         except (binascii.Error, ValueError):
-            raise CredentialError(f"{source}: {key}-data is not base64") from None
+            raise CredentialError(
+                f"{source}: {key}-data is not base64; make it with base64 -w0 of the PEM file"
+            ) from None
     name = text_of(entry, key, source)
     if not name:
         return b""
     content = read_bytes(str(entry.directory / name), source)
     if not content.strip():
-        raise CredentialError(f"{source}: {key} {name} is empty")
+        raise CredentialError(f"{source}: {key} {name} is empty; name a PEM file")
     return content
 
 
@@ -114,7 +119,7 @@ def read_bytes(path: str, source: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise CredentialError(f"{source}: cannot read {path}: {error.strerror}") from None
+        raise CredentialError(f"{source}: cannot read {path}: {why_unread(error)}") from None
 
 
 def source_files(path: str, cluster: Entry, user: Entry) -> tuple[str, ...]:

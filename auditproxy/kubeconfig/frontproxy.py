@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from auditproxy.apis.faults import why_unread
 from auditproxy.kubeconfig.credentials import CredentialError, UpstreamTarget
 from auditproxy.kubeconfig.tls import new_ssl_context
 from auditproxy.kubeconfig.upstream import Upstream
@@ -22,10 +23,12 @@ def with_front_proxy(upstream: Upstream, certificate: str, key: str) -> Upstream
             "--upstream-identity=request-header needs an https:// server: "
             "without TLS the API server cannot authenticate the front proxy"
         )
-    try:
-        pair = Path(certificate).read_bytes(), Path(key).read_bytes()
-    except OSError as error:
-        raise CredentialError(f"{source} cannot be read: {error.strerror}") from None
+    pair = []
+    for flag, path in (("--proxy-client-cert-file", certificate), ("--proxy-client-key-file", key)):
+        try:
+            pair.append(Path(path).read_bytes())
+        except OSError as error:
+            raise CredentialError(f"{flag} {path} cannot be read: {why_unread(error)}") from None
     tls = replace(upstream.tls, certificate=pair[0], key=pair[1])
     target: UpstreamTarget = replace(plain, ssl_context=new_ssl_context(tls, source))
     return replace(upstream, front_proxy=target, files=(*upstream.files, certificate, key))

@@ -32,11 +32,13 @@ def new_ssl_context(tls: TlsMaterial, source: str) -> ssl.SSLContext:
         context = client_context(tls.ca, verify=tls.verify)
     except (ssl.SSLError, ValueError):
         raise CredentialError(
-            f"{source}: the certificate-authority holds no PEM certificate"
+            f"{source}: the certificate-authority holds no PEM certificate; name a PEM bundle"
         ) from None
     if tls.certificate or tls.key:
         if not (tls.certificate and tls.key):
-            raise CredentialError(f"{source}: client-certificate and client-key must both be given")
+            raise CredentialError(
+                f"{source}: client-certificate and client-key must both be given; add the other"
+            )
         load_chain(context, tls.certificate, tls.key, source)
     return context
 
@@ -47,7 +49,8 @@ def load_chain(context: ssl.SSLContext, certificate: bytes, key: bytes, source: 
         load_pair(context, certificate, key)
     except (ssl.SSLError, ValueError):
         raise CredentialError(
-            f"{source}: the client certificate and its key are not a PEM pair without password"
+            f"{source}: the client certificate and its key are not a PEM pair without password; "
+            "give the key of this certificate"
         ) from None
     except OSError as error:
         raise CredentialError(

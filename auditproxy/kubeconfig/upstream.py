@@ -36,6 +36,8 @@ from auditproxy.kubeconfig.document import (
 from auditproxy.kubeconfig.tls import TlsMaterial, new_ssl_context
 from auditproxy.kubeconfig.user import check_credential, credential_of
 
+_FIX = "set clusters[].cluster.server to one such as https://10.0.0.1:6443"
+
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -44,7 +46,7 @@ class Upstream:
     """The upstream of one configuration; ``source`` says of which, for the start-up line.
 
     ``context`` is the name of the context that was taken, "" in a pod; ``by_certificate``
-    says that its user logs in with a client certificate. ``files``
+    says that its user logs in with a client certificate, ``certificate``. ``files``
     are those that were read, by whose content a change shows. ``tls`` is that of
     ``passthrough``; ``front_proxy`` is what kubeconfig/frontproxy.py makes of it.
     """
@@ -59,6 +61,7 @@ class Upstream:
     tls: TlsMaterial = field(default_factory=TlsMaterial, repr=False)
     front_proxy: UpstreamTarget | None = None
     by_certificate: bool = False
+    certificate: bytes = field(default=b"", repr=False)
 
 
 def load_upstream(
@@ -143,6 +146,7 @@ def _from_file(path: str, context: str) -> Upstream:
         files=source_files(path, cluster, user),
         tls=plain_tls,
         by_certificate=bool(tls.certificate),
+        certificate=tls.certificate,
     )
 
 
@@ -153,15 +157,17 @@ def _target(server: str, server_name: str, source: str, tls: TlsMaterial) -> Ups
         url = urlsplit(server)
         port, host = url.port, url.hostname
     except ValueError:
-        raise CredentialError(f"{source}: the server is not a URL") from None
+        raise CredentialError(f"{source}: the server is not a URL; {_FIX}") from None
     if url.scheme not in ("http", "https") or not host or not host.isascii():
-        raise CredentialError(f"{source}: the server is not an http or https URL")
+        raise CredentialError(f"{source}: the server is not an http or https URL; {_FIX}")
     if url.username is not None or url.query or url.fragment:
         raise CredentialError(
             f"{source}: the server's URL has a user, a query or a fragment; remove it"
         )
     if not re.fullmatch(r"[A-Za-z0-9/._~-]*", url.path):
-        raise CredentialError(f"{source}: the path of the server's URL has unusual characters")
+        raise CredentialError(
+            f"{source}: the path of the server's URL has unusual characters; {_FIX}"
+        )
     secure = url.scheme == "https"
     return UpstreamTarget(
         host=host,

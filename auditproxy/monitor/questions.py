@@ -188,10 +188,13 @@ class UpstreamQuestions:
         """An answer that shows nothing about the proxy: the upstream is busy, a load balancer
         has no backend, or the server is not an API server.
         """
+        fix = f"see whether it is overloaded, or correct the server in {self.place.source}"
+        if code == 400 and self.place.address.startswith("http://"):
+            # Go's server answers so on its port of TLS.
+            fix = f"if it speaks TLS, write https:// in {self.place.source}"
         fault = UpstreamFault(
             "unexpected-answer",
-            f"upstream {self.place.address}: {what} was answered with {code}; is it overloaded, or "
-            f"is the server in {self.place.source} not an API server?",
+            f"upstream {self.place.address}: {what} was answered with {code}; {fix}",
         )
         busy = code in (429, 500, 503, 504)
         return Standing(ready=False, line=fault.text, fault=fault, busy=busy)

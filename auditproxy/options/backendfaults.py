@@ -41,18 +41,20 @@ def _common_faults(backend: BackendOptions) -> list[str]:
     event, batch = backend.truncate_max_event_size, backend.truncate_max_batch_size
     if event <= 0:
         faults.append(
-            f"invalid audit truncate {plugin} max event size {event}, must be a positive number"
+            f"--audit-{plugin}-truncate-max-event-size: invalid audit truncate {plugin} max event "
+            f"size {event}, must be a positive number"
         )
     elif batch < event:
         faults.append(
-            f"invalid audit truncate {plugin} max batch size {batch}, "
-            f"must be greater than max event size ({event})"
+            f"--audit-{plugin}-truncate-max-batch-size: invalid audit truncate {plugin} max batch "
+            f"size {batch}, must be greater than max event size ({event})"
         )
+    flag = f"--audit-{plugin}-version"
     if backend.version.count("/") > 1:
-        faults.append(f"unexpected GroupVersion string: {backend.version}")
+        faults.append(f"{flag}: unexpected GroupVersion string: {backend.version}")
     elif backend.version not in AUDIT_VERSIONS:
         known = " ".join(go_quote(version) for version in AUDIT_VERSIONS)
-        faults.append(f"invalid group version, allowed versions are [{known}]")
+        faults.append(f"{flag}: invalid group version, allowed versions are [{known}]")
     return faults
 
 
@@ -60,7 +62,7 @@ def _mode_faults(backend: BackendOptions) -> list[str]:
     plugin = backend.plugin
     if backend.mode not in backend.modes:
         return [
-            f"invalid audit {plugin} mode {backend.mode}, "
+            f"--audit-{plugin}-mode: invalid audit {plugin} mode {backend.mode}, "
             f"allowed modes are {go_quote(','.join(backend.modes))}"
         ]
     if backend.mode != "batch":
@@ -76,9 +78,11 @@ def _mode_faults(backend: BackendOptions) -> list[str]:
         ]
     for name, number in numbers:
         if not number > 0:
+            flag = f"--audit-{plugin}-batch-{name.lower().replace(' ', '-')}".replace(
+                "batch-max-batch", "batch-max"
+            )
+            shown = f"{number:g}" if isinstance(number, float) else f"{number}"
             return [
-                f"invalid audit batch {plugin} {name} {number:g}, must be a positive number"
-                if isinstance(number, float)
-                else f"invalid audit batch {plugin} {name} {number}, must be a positive number"
+                f"{flag}: invalid audit batch {plugin} {name} {shown}, must be a positive number"
             ]
     return []

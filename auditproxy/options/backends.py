@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.units import SECOND
 from auditproxy.options.backendoptions import AUDIT_MODES, DURABLE, BackendOptions
-from auditproxy.options.declared import Declared
+from auditproxy.options.declared import Declared, declarations
 from auditproxy.options.spool import SpooledOptions
 
 AUDIT_FORMATS = ("legacy", "json")
@@ -96,7 +96,7 @@ class AuditLogOptions(BackendOptions):
         faults: list[str] = []
         if self.format not in AUDIT_FORMATS:
             faults.append(
-                f"invalid audit log format {self.format}, "
+                f"--audit-log-format: invalid audit log format {self.format}, "
                 f"allowed formats are {go_quote(','.join(AUDIT_FORMATS))}"
             )
         for name, number in (
@@ -105,7 +105,9 @@ class AuditLogOptions(BackendOptions):
             ("maxsize", self.maxsize),
         ):
             if number < 0:
-                faults.append(f"--audit-log-{name} {number} can't be a negative number")
+                faults.append(
+                    f"--audit-log-{name} {number} can't be a negative number; 0 means no limit"
+                )
         return faults
 
 
@@ -192,6 +194,31 @@ def backends_in_use(groups: BackendGroups) -> tuple[BackendOptions, ...]:
     """The backends that are configured; the log where none is."""
     configured = tuple(each for each in all_backends(groups) if each.is_configured)
     return configured or (groups.audit_log,)
+
+
+def without_effect(groups: BackendGroups) -> tuple[str, ...]:
+    """A line for each setting of a receiver that is not in use, and by which flag it would be.
+
+    Of the webhook its spool alone: kube-apiserver ignores the others, and its flags may be there.
+    Files of policy and redaction are reported where they are read.
+    """
+    found = []
+    for backend in all_backends(groups):
+        if backend.is_configured or not isinstance(backend, SpooledOptions):
+            continue
+        declared = declarations(type(backend))
+        unused = {each.name: each.default for each in dataclasses.fields(backend)}
+        # The first setting says where the receiver is.
+        asks = next(iter(declared.values()))
+        names = set(declared) - {"policy_file", "redact"}
+        if isinstance(backend, AuditWebhookOptions):
+            names = declarations(SpooledOptions).keys() - declarations(BackendOptions).keys()
+        found += [
+            f"--{setting.name} has no effect without --{asks.name}; give both, or remove it"
+            for name, setting in declared.items()
+            if name in names and getattr(backend, name) != unused[name]
+        ]
+    return tuple(found)
 
 
 def describe_backends(groups: BackendGroups) -> str:

@@ -225,7 +225,7 @@ def _connection_faults(serving: ServingOptions) -> list[str]:
                 f"and prefix length such as 10.0.0.0/8 or 10.1.2.3/32"
             )
     faults += choice("proxy-protocol", serving.proxy_protocol, PROXY_PROTOCOLS)
-    if serving.proxy_protocol != "off" and not serving.trusted_proxy_cidrs:
+    if serving.proxy_protocol in PROXY_PROTOCOLS[1:] and not serving.trusted_proxy_cidrs:
         faults.append(
             f"--proxy-protocol={serving.proxy_protocol} needs --trusted-proxy-cidrs: "
             "a peer that sends the header can claim any client address"

@@ -23,10 +23,12 @@ from auditproxy.request.proxyprotocol import ProxyProtocolError, missing, source
 from auditproxy.server.handler import Handler
 from auditproxy.sockets.listener import (
     ACCEPTED_AT_ONCE,
-    BACKLOG,
     Listener,
     fault_text,
     fault_word,
+    fix_of_binding,
+    listen,
+    reserve,
     why_not_bound,
 )
 from auditproxy.sockets.tasks import spawn
@@ -46,7 +48,7 @@ def not_bound(host: str, port: int, error: OSError) -> ServingError:
     """Return what to say when the address of the listener cannot be had."""
     return ServingError(
         f"--bind-address {host} --secure-port {port} cannot be used: "
-        f"{why_not_bound(error)}; choose another, or stop the process that listens there"
+        f"{why_not_bound(error)}; {fix_of_binding(error)}"
     )
 
 
@@ -77,20 +79,22 @@ class Serving:
             on_unparsed=self._unparsed,
         )
 
-    async def start(self, host: str, port: int, *, shared: socket.socket | None = None) -> int:
+    async def start(
+        self,
+        host: str,
+        port: int,
+        *,
+        reserved: socket.socket | None = None,
+        is_shared: bool = False,
+    ) -> int:
         """Listen; returns the port. Raises ServingError when the address cannot be had.
 
-        ``shared`` is a socket bound to it, from which other processes accept as well.
+        ``reserved`` is a socket bound to it, where it was bound before; ``is_shared`` is whether
+        other processes accept from it as well.
         """
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            if shared is None:
-                bound = socket.create_server(
-                    (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::"
-                )
-            else:
-                shared.listen(BACKLOG)
-                bound = shared
+            bound = reserve(host, port) if reserved is None else reserved
+            listen((bound,))
         except OSError as error:
             raise not_bound(host, port, error) from None
         self._listener = Listener(
@@ -98,7 +102,7 @@ class Serving:
             self._accepted,
             self._accepting_failed,
             # Those that wait are for whichever process comes first.
-            at_once=ACCEPTED_AT_ONCE if shared is None else 1,
+            at_once=1 if is_shared else ACCEPTED_AT_ONCE,
         )
         number: int = bound.getsockname()[1]
         return number

@@ -13,7 +13,7 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from auditproxy.sockets.keepalive import keep_alive
@@ -51,11 +51,11 @@ Serve = Callable[[socket.socket], Coroutine[Any, Any, None] | None]
 """Takes an accepted socket; a returned coroutine is run as a task of its own."""
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
+def bind(host: str, port: int, *, listening: bool = True) -> list[socket.socket]:
     """Return sockets listening on each address of a host, "" for all interfaces; raises OSError.
 
     With port 0 all use the same free port. Addresses that this machine does not have are
-    skipped as long as one is available.
+    skipped as long as one is available. With ``listening`` False they are bound only.
     """
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     bound: list[socket.socket] = []
@@ -64,7 +64,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
         number = bound[0].getsockname()[1] if bound else port
         where = (address[0], number, *address[2:])
         try:
-            bound.append(socket.create_server(where, family=family, backlog=BACKLOG))
+            bound.append(_bound(family, where, both_families=False))
         except OSError as error:
             missing = error
             if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
@@ -72,7 +72,19 @@ def bind(host: str, port: int) -> list[socket.socket]:
                 break
     if missing is not None and not bound:
         raise missing
+    if listening:
+        listen(bound)
     return bound
+
+
+def listen(bound: Iterable[socket.socket]) -> None:
+    """Have sockets listen that are bound, or close all of them and raise OSError."""
+    try:
+        for each in bound:
+            each.listen(BACKLOG)
+    except OSError:
+        _closed(bound)
+        raise
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -81,19 +93,24 @@ def reserve(host: str, port: int) -> socket.socket:
     ``host`` is an address of this machine; :: means all interfaces of both families. Processes
     that inherit it all accept from one queue, so that none of them takes connections along.
     """
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return _bound(family, (host, port), both_families=host == "::")
+
+
+def _bound(family: int, where: tuple[str | int, ...], *, both_families: bool) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if bound.family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
-        bound.bind((host, port))
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both_families)
+        bound.bind(where)
     except OSError:
         bound.close()
         raise
     return bound
 
 
-def _closed(sockets: list[socket.socket]) -> list[socket.socket]:
+def _closed(sockets: Iterable[socket.socket]) -> list[socket.socket]:
     for each in sockets:
         each.close()
     return []
@@ -240,3 +257,14 @@ def why_not_bound(error: OSError) -> str:
     """Return why an address cannot be bound, without the repetition in asyncio's text."""
     number = error.errno or 0
     return os.strerror(number) if number > 0 else str(error.strerror or error)
+
+
+def fix_of_binding(error: OSError) -> str:
+    """Return what to do about an address that cannot be bound."""
+    if isinstance(error, socket.gaierror):
+        return "give an address of this machine, or a name that has one"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "give an address of this machine, or 0.0.0.0 for all of them"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "choose a port above 1023, or give the process the capability CAP_NET_BIND_SERVICE"
+    return "choose another, or stop the process that listens there"

@@ -152,7 +152,8 @@ def test_all_at_once() -> None:
     with pytest.raises(AlertRulesError) as caught:
         load_rules(b"apiVersion: v1\nrules: [{name: a b, severity: x, wrong: 1}]")
     assert [fault.partition(":")[0] for fault in caught.value.faults] == [
-        'unknown field "rules[0].wrong"',
+        'unknown field "rules[0].wrong" (its fields are name, severity, summary, description, '
+        "labels, annotations, match, exclude, condition, by, threshold, keepFiringFor)",
         "apiVersion",
         "kind",
         "rules[0].name",

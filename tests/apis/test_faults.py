@@ -1,10 +1,13 @@
 """Unusable: its lines, its text and its exit code."""
 
 import ast
+import errno
 from pathlib import Path
 
+import pytest
+
 import auditproxy
-from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
+from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable, why_unread
 
 
 class OutsideError(Unusable):
@@ -56,3 +59,18 @@ def test_choices() -> None:
         ("  A  B",),
         "x: name one:",
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file"), "No such file; correct the path"),
+        (PermissionError(errno.EACCES, "No"), "No; let the user of this process read it"),
+        (IsADirectoryError(errno.EISDIR, "Is one"), "Is one; name a file"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_why_unread(error: OSError, text: str) -> None:
+    """The system's reason, and the fix where there is one."""
+    assert why_unread(error) == text

@@ -60,12 +60,21 @@ def test_the_line() -> None:
     fitted = fitting(options(max_connections=10_000), 1024)
     assert fitted.options.serving.max_connections == 400
     assert fitted.note == (
-        "the limit of open files is 1024 and allows 400 client connections instead of "
-        "--max-connections 10000; raise it (ulimit -n, LimitNOFILE=) to 22967 to allow all of them"
+        "at most 400 client connections at once, not --max-connections 10000: the limit of open "
+        "files is 1024; if you need more raise it to 22967 (ulimit -Hn, LimitNOFILE= of systemd, "
+        "--ulimit nofile= of docker), if not give --max-connections=400"
     )
+    assert fitted.is_few
+    assert not fitting(options(max_connections=10_000), 20_000).is_few
+    assert not fitting(options(max_connections=10), 20_000).is_few
+    # What it says to give is what fits.
+    assert fitting(fitted.options, 1024).note == ""
     unbounded = fitting(options(max_connections=0), 1024)
     assert unbounded.options.serving.max_connections == 400
-    assert unbounded.note == "the limit of open files, 1024, allows 400 client connections"
+    assert unbounded.note == (
+        "the limit of open files, 1024, allows 400 client connections; for more raise it "
+        "(ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker)"
+    )
     assert fitting(options(), resource.RLIM_INFINITY).note == ""
 
 
@@ -132,7 +141,7 @@ async def test_silent_connections(tmp_path: Path, port: str) -> None:
         FakeUpstream(replying(answer(200, b"ok"))) as upstream,
         started(upstream.port, tmp_path, open_files=200) as proxy,
     ):
-        assert any("allows 39 client connections" in line for line in proxy.lines)
+        assert any("at most 39 client connections" in line for line in proxy.lines)
         with silent(proxy.health_port if port == "health" else proxy.port, 205):
             for _ in range(20):
                 assert (await proxy.health("/livez")).body == b"ok"
@@ -150,3 +159,22 @@ async def test_silent_connections(tmp_path: Path, port: str) -> None:
         said = await until_rest_said(proxy)
         assert len(said) < 30, said
         assert not any("Traceback" in line for line in said)
+
+
+@pytest.mark.parametrize(("open_files", "level"), [(2000, "warning"), (3000, "info")])
+async def test_where_the_line_is(tmp_path: Path, open_files: int, level: str) -> None:
+    """Among the warnings where few fit, else behind the line that says that clients are served."""
+    async with (
+        FakeUpstream(replying(answer())) as upstream,
+        started(upstream.port, tmp_path, open_files=open_files) as proxy,
+    ):
+        await proxy.until_said("client connections at once")
+    places = {
+        text: next(at for at, line in enumerate(proxy.lines) if text in line)
+        for text in ("clients are recognised", "serving on", "client connections at once")
+    }
+    assert f"[{level}" in proxy.lines[places["client connections at once"]]
+    if level == "info":
+        assert places["client connections at once"] == places["serving on"] + 1
+    else:
+        assert places["client connections at once"] == places["clients are recognised"] - 1

@@ -242,5 +242,5 @@ def test_check(tmp_path: Path) -> None:
                 tls_private_key_file=str(tmp_path / "x.key"),
             )
         )
-    assert len(caught.value.faults) == 2
+    assert len(caught.value.faults) == 3
     assert not (tmp_path / "certs").exists()

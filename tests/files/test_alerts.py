@@ -141,7 +141,7 @@ def test_targets_faults_come_together(tmp_path: Path) -> None:
     with pytest.raises(Unusable) as caught:
         read_targets(path)
     flag = f"--alert-destinations-file {path}: "
-    none = "cannot be read: No such file or directory"
+    none = "cannot be read: No such file or directory; correct the path"
     assert caught.value.faults == (
         flag + "destinations[0].minimumSeverity: must be one of info, low, medium, high, "
         'critical; is "x"',

@@ -1,5 +1,6 @@
 """The authorities of clients and of front proxies."""
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,18 @@ import pytest
 from auditproxy.apis.faults import Unusable
 from auditproxy.authentication.x509.authorities import CertificateAuthorities
 from auditproxy.files.authorities import (
+    CLIENT_AUTHORITIES,
     FRONT_PROXY_AUTHORITIES,
     check_overlap,
     read_authorities,
 )
-from tests.fakes.authority import Authority
+from auditproxy.files.trustedfile import Remarks, TrustedFile
+from tests.fakes.authority import EPOCH, HOUR, Authority
 from tests.fakes.options import options
 
 ROOT = Authority("root")
+YEAR = datetime.timedelta(days=365)
+EXPIRED = Authority("old", not_before=EPOCH - HOUR, not_after=EPOCH)
 
 
 def test_bundle(tmp_path: Path) -> None:
@@ -55,3 +60,34 @@ def test_front_proxy_without_headers() -> None:
     headers = {"requestheader_username_headers": ("X-Remote-User",)}
     assert not FRONT_PROXY_AUTHORITIES.notes(options(requestheader_client_ca_file="x", **headers))
     assert not FRONT_PROXY_AUTHORITIES.notes(options())
+
+
+@pytest.mark.parametrize(
+    ("bundle", "why"),
+    [
+        (ROOT.pem, ""),
+        (EXPIRED.pem + ROOT.pem, ""),
+        (EXPIRED.pem, "has expired"),
+        (
+            Authority("later", not_before=EPOCH + 1000 * YEAR, not_after=EPOCH + 1001 * YEAR).pem,
+            "is not valid yet",
+        ),
+        (Authority("leaf", ca=False).pem, "is not a certificate authority"),
+    ],
+)
+@pytest.mark.parametrize("row", [CLIENT_AUTHORITIES, FRONT_PROXY_AUTHORITIES])
+def test_nobody_is_recognised(row: TrustedFile, bundle: bytes, why: str, tmp_path: Path) -> None:
+    """A bundle by which no client can be recognised is used, and warned of."""
+    path = tmp_path / "ca.crt"
+    path.write_bytes(bundle)
+    remarks = Remarks()
+    given = options(**{row.flag.replace("-", "_"): str(path)})
+    assert row.read(given, remarks) is not None
+    assert remarks.warnings == (
+        [
+            f"--{row.flag} {path}: its certificate {why}: no client is recognised by it; name the "
+            "authority that signed the clients' certificates"
+        ]
+        if why
+        else []
+    )

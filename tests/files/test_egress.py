@@ -163,13 +163,14 @@ def test_bad_pem(tmp_path: Path) -> None:
     named = tcp("https://a:1", caBundle=name, clientCert=name, clientKey=name)
     path = f"{PATH}.transport.tcp.tlsConfig"
     assert faults(document(("controlplane", named))) == (
-        f"{path}.caBundle: {name} has no PEM certificate",
+        f"{path}.caBundle: {name} has no PEM certificate; name a PEM bundle",
     )
     good = tmp_path / "good"
     good.write_bytes(CERTIFICATE)
     named = tcp("https://a:1", caBundle=str(good), clientCert=name, clientKey=name)
     assert faults(document(("controlplane", named))) == (
-        f"{path}.clientCert: {name} and clientKey {name} are not a PEM pair without password",
+        f"{path}.clientCert: {name} and clientKey {name} are not a PEM pair without password; "
+        "give the key of this certificate",
     )
 
 

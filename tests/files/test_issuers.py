@@ -154,7 +154,7 @@ def test_anonymous_does_not_change(tmp_path: Path) -> None:
         (HEAD + ISSUER.replace("claims.sub", "claims.sub +"), "Syntax error"),
         (
             HEAD + ISSUER.replace("[us]", "[us], certificateAuthority: nonsense"),
-            "is not a PEM bundle of certificates",
+            "issuer.certificateAuthority is not a PEM bundle of certificates; give one",
         ),
         (None, "cannot be read: No such file or directory"),
     ],
@@ -192,6 +192,11 @@ def test_authority_of_the_flags(tmp_path: Path) -> None:
     trusted, faults = read(**FLAGS, oidc_ca_file=str(ca))
     assert faults == []
     assert len(trusted.issuers[0].context.get_ca_certs()) == 1
+    (tmp_path / "text").write_text("nothing")
+    _, faults = read(**FLAGS, oidc_ca_file=str(tmp_path / "text"))
+    assert faults == [
+        f"--oidc-ca-file {tmp_path}/text is not a PEM bundle of certificates; give one"
+    ]
     _, faults = read(**FLAGS, oidc_ca_file=str(tmp_path / "none"))
     assert any("--oidc-ca-file" in fault for fault in faults)
 

@@ -49,12 +49,12 @@ LEVELS = '"None", "Metadata", "Request", "RequestResponse"'
 @pytest.mark.parametrize(
     ("content", "faults"),
     [
-        (None, ["cannot be read: No such file or directory"]),
-        (HEAD, [": loaded illegal policy with 0 rules"]),
+        (None, ["cannot be read: No such file or directory; correct the path"]),
+        (HEAD, [": loaded illegal policy with 0 rules; add one, such as - level: Metadata"]),
         (
             HEAD + "rulez: [{level: None}]\n",
             [
-                ": loaded illegal policy with 0 rules",
+                ": loaded illegal policy with 0 rules; add one, such as - level: Metadata",
                 ': strict decoding error: unknown field "rulez" (did you mean rules?)',
             ],
         ),

@@ -77,7 +77,8 @@ def test_a_key_that_is_not_there(tmp_path: Path) -> None:
     redactor, faults, _ = read(redact_key_file=str(tmp_path / "key"))
     assert redactor is None
     assert faults == [
-        f"--audit-redact-key-file {tmp_path / 'key'} cannot be read: No such file or directory"
+        f"--audit-redact-key-file {tmp_path / 'key'} cannot be read: No such file or directory; "
+        "correct the path"
     ]
 
 

@@ -11,7 +11,7 @@ from auditproxy.files.servingcertificate import (
     read_certificate,
 )
 from auditproxy.files.trustedfile import Remarks
-from tests.fakes.authority import Authority
+from tests.fakes.authority import EPOCH, HOUR, Authority
 from tests.fakes.options import options
 
 
@@ -53,3 +53,48 @@ def test_named(tmp_path: Path) -> None:
         read_certificate(flags, Remarks())
     with pytest.raises(Unusable, match=said):
         SERVING_CERTIFICATE.read_again(flags, Remarks(), given)
+
+
+def test_each_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A line for each, with its flag and what to do."""
+    flags = options(tls_cert_file="/nope", tls_private_key_file=str(tmp_path))
+    with pytest.raises(Unusable) as caught:
+        read_certificate(flags, Remarks())
+    assert caught.value.faults == (
+        "--tls-cert-file /nope cannot be read: No such file or directory; correct the path",
+        f"--tls-private-key-file {tmp_path} cannot be read: Is a directory; name a file",
+    )
+
+
+def test_expired(tmp_path: Path) -> None:
+    """It is served, as by kube-apiserver, and warned of, at the start and at a reload."""
+    Authority("root").write_leaf(
+        tmp_path / "server", "localhost", not_before=EPOCH - HOUR, not_after=EPOCH
+    )
+    path = str(tmp_path / "server.crt")
+    flags = options(tls_cert_file=path, tls_private_key_file=str(tmp_path / "server.key"))
+    warning = (
+        f"--tls-cert-file {path} expired at 2026-01-01T00:00:00Z, and clients refuse it; give a "
+        "renewed one"
+    )
+    remarks = Remarks()
+    current = read_certificate(flags, remarks)
+    assert remarks.warnings == [warning]
+    assert current is not None
+    again = Remarks()
+    SERVING_CERTIFICATE.read_again(flags, again, current)
+    assert again.warnings == [warning]
+
+
+def test_a_self_signed_one_that_cannot_be_used(tmp_path: Path) -> None:
+    """The files that are there are named, and no flag that was not given."""
+    flags = options(cert_dir=str(tmp_path))
+    made = make_certificate(flags)
+    Path(made.private_key).write_text("nothing")
+    with pytest.raises(Unusable) as caught:
+        read_certificate(flags, Remarks())
+    (fault,) = caught.value.faults
+    assert fault.startswith(
+        f"no --tls-cert-file, and the self-signed {made.certificate} with {made.private_key} cannot"
+    )
+    assert fault.endswith("or remove both, and the next start makes others")

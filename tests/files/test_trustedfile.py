@@ -22,7 +22,9 @@ def test_content(tmp_path: Path) -> None:
     assert content_of(str(tmp_path / "there"), "--flag") == b"x"
     with pytest.raises(Unusable) as caught:
         content_of("/nowhere", "--flag")
-    assert caught.value.faults == ("--flag /nowhere cannot be read: No such file or directory",)
+    assert caught.value.faults == (
+        "--flag /nowhere cannot be read: No such file or directory; correct the path",
+    )
 
 
 def test_parsed(tmp_path: Path) -> None:
@@ -43,7 +45,7 @@ def test_parsed(tmp_path: Path) -> None:
     assert caught.value.faults == (
         f"--flag {bad}: one",
         f"--flag {bad}: two",
-        "--flag /nowhere cannot be read: No such file or directory",
+        "--flag /nowhere cannot be read: No such file or directory; correct the path",
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 from auditproxy.apis.faults import Unusable
 from auditproxy.files.trustedfile import Remarks
 from auditproxy.files.upstream import default_kubeconfig, read_upstream, read_upstream_again
-from tests.fakes.kubeconfigs import kubeconfig_file
+from tests.fakes.authority import EPOCH, HOUR, Authority
+from tests.fakes.kubeconfigs import kubeconfig, kubeconfig_file
 from tests.fakes.options import options
 from tests.fakes.unprivileged import folder_with, unprivileged
 
@@ -68,3 +69,19 @@ def test_again(tmp_path: Path) -> None:
     path.write_text(json.dumps(document))
     with pytest.raises(Unusable, match="names another server; restart to use it"):
         read_upstream_again(given, remarks, upstream)
+
+
+@pytest.mark.parametrize("identity", ["impersonate", "passthrough"])
+def test_an_expired_client_certificate(tmp_path: Path, identity: str) -> None:
+    """Warned of where the proxy sends it: the API server will refuse it."""
+    Authority("root").write_leaf(tmp_path / "u", "proxy", not_before=EPOCH - HOUR, not_after=EPOCH)
+    path = tmp_path / "kubeconfig"
+    user = {"client-certificate": "u.crt", "client-key": "u.key"}
+    path.write_text(json.dumps(kubeconfig(user=user)), encoding="utf-8")
+    remarks = Remarks()
+    read_upstream(options(kubeconfig=str(path), upstream_identity=identity), remarks)
+    expected = (
+        f"kubeconfig {path}, context 'test': the client certificate expired at "
+        "2026-01-01T00:00:00Z, and the API server refuses it; make the kubeconfig again"
+    )
+    assert (expected in remarks.warnings) == (identity == "impersonate")

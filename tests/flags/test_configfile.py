@@ -165,7 +165,7 @@ FAULTS = [
     ),
     (
         "serving:\n  bindAddress: localhost\n",
-        '4: serving.bindAddress: "localhost" is not an IP address',
+        '4: serving.bindAddress: "localhost" is not an IP address; give one such as 127.0.0.1 or ::',
     ),
     (
         "authentication:\n  anonymousAuth: 'false'\n",
@@ -315,3 +315,12 @@ def test_paths_in_a_list_are_relative_to_the_file() -> None:
     read = parse_configuration(text % "~/old.pub", PATH)
     assert len(read.faults) == 1
     assert "~ is not replaced" in read.faults[0]
+
+
+def test_a_file_of_another_kind() -> None:
+    """One fault, and not one for each field; a file with a group of ours is ours."""
+    text = "apiVersion: v1\nkind: Config\nclusters: []\nusers: []\n"
+    assert parse_configuration(text, PATH).faults == (
+        f'{PATH}:2: kind: "Config" (text) is not ProxyConfiguration; name another file',
+    )
+    assert len(parse_configuration(f"{text}serving: {{}}\n", PATH).faults) == 4

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditproxy.flags.help import help_text
 from auditproxy.flags.pflag import (
     BOOL,
     BYTES,
@@ -16,9 +17,7 @@ from auditproxy.flags.pflag import (
     LIST,
     STRING,
     Flag,
-    closest,
     format_bytes,
-    help_text,
     parse,
     parse_bool,
     parse_bytes,
@@ -81,16 +80,21 @@ def test_values(words: list[str], values: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["--foo"], "unknown flag: --foo"),
-        (["--foo", "bar"], "unknown flag: --foo"),
-        (["--audit-log-pth=x"], "unknown flag: --audit-log-pth; did you mean --audit-log-path?"),
-        (["--audit-log-pat=x"], "unknown flag: --audit-log-pat; did you mean --audit-log-path?"),
-        (["--Audit-Log-Path=x"], "unknown flag: --Audit-Log-Path; did you mean --audit-log-path?"),
-        (["--audit-log-path"], "flag needs an argument: --audit-log-path"),
-        (["-v"], "flag needs an argument: 'v' in -v"),
-        (["--=x"], "bad flag syntax: --=x"),
-        (["---x"], "bad flag syntax: ---x"),
-        (["-x"], "unknown shorthand flag: 'x' in -x"),
+        (["--foo"], "unknown flag: --foo; --help=all lists all flags"),
+        (["--foo", "bar"], "unknown flag: --foo; --help=all lists all flags"),
+        (
+            ["--audit"],
+            "unknown flag: --audit; did you mean --audit-log-path or --audit-log-maxage?",
+        ),
+        (["--hlp"], "unknown flag: --hlp; did you mean --help?"),
+        (
+            ["--audit-log-path"],
+            "flag needs an argument: --audit-log-path; give it as --audit-log-path=VALUE",
+        ),
+        (["-v"], "flag needs an argument: 'v' in -v; give it as --v=VALUE"),
+        (["--=x"], "bad flag syntax: --=x; a flag is --name=value"),
+        (["---x"], "bad flag syntax: ---x; a flag is --name=value"),
+        (["-x"], "unknown shorthand flag: 'x' in -x; --help=all lists all flags"),
         (
             ["-audit-log-path=x"],
             "unknown shorthand flag: 'a' in -audit-log-path=x; "
@@ -115,7 +119,8 @@ def test_values(words: list[str], values: dict[str, object]) -> None:
         ),
         (
             ["--bind-address=localhost"],
-            'invalid argument "localhost" for "--bind-address" flag: not an IP address',
+            'invalid argument "localhost" for "--bind-address" flag: '
+            "not an IP address; give one such as 127.0.0.1 or ::",
         ),
         (
             ["--limit=8MB"],
@@ -130,6 +135,38 @@ def test_faults(words: list[str], fault: str) -> None:
     assert parsed.faults == (fault,)
     assert parsed.arguments == ()
     assert parsed.values == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["--audit-log-pth=x"], {"audit-log-path": "x"}),
+        (["--audit-log-pat", "x"], {"audit-log-path": "x"}),
+        (["--Audit-Log-Path=x"], {"audit-log-path": "x"}),
+        (["--path=x"], {"audit-log-path": "x"}),
+        (["--audit-log-path=y", "--audit-log-pth=x"], {"audit-log-path": "y"}),
+        (["--hosts=a,b"], {"host": ("a", "b")}),
+        (["--anonymus-auth"], {"anonymous-auth": True}),
+        (["--anonymus-auth=false"], {"anonymous-auth": False}),
+        (["--audit-log-maxages=soon"], {}),
+    ],
+)
+def test_the_flag_that_was_meant(words: list[str], values: dict[str, object]) -> None:
+    """It is suggested and has the value, so that nothing seems to be missing; still a fault."""
+    parsed = parse(words, FLAGS)
+    (fault,) = parsed.faults
+    assert fault.startswith("unknown flag: --")
+    assert fault.endswith("?")
+    assert parsed.values == values
+    assert not parsed.is_unclear
+    assert parsed.arguments == ()
+
+
+@pytest.mark.parametrize("word", ["--foo", "---x", "-x", "--audit-log-path", "--audit=1", "--hlp"])
+def test_unclear(word: str) -> None:
+    """Where it is not known which flag was meant, or with which value."""
+    assert parse([word], FLAGS).is_unclear
+    assert not parse([word], FLAGS).wants_help
 
 
 def test_every_fault_at_once() -> None:
@@ -221,14 +258,6 @@ def test_no_bytes(text: str) -> None:
     """Decimal units are not guessed at."""
     with pytest.raises(ValueError, match="not a number of bytes"):
         parse_bytes(text)
-
-
-def test_closest() -> None:
-    """Near misses are found, others are not guessed at."""
-    known = ("audit-log-path", "auditLogPath", "kubeconfig")
-    assert closest("kubeconfg", known) == "kubeconfig"
-    assert closest("AUDITLOGPATH", known) == "auditLogPath"
-    assert closest("zzz", known) == ""
 
 
 def test_help_has_sections_and_defaults() -> None:

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from auditproxy import options as options_module
-from auditproxy.flags.pflag import STRING, Flag, help_text
+from auditproxy.flags.help import help_text
+from auditproxy.flags.pflag import STRING, Flag
 from auditproxy.flags.serve import FLAGS
 from auditproxy.flags.settings import (
     AUDITING,

@@ -47,8 +47,12 @@ def test_refused(tmp_path: Path) -> None:
     ROOT.write_leaf(tmp_path / "front", "front-proxy")
     certificate, key = f"{tmp_path}/front.crt", f"{tmp_path}/front.key"
     tls = upstream(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    for paths in (("/nope", key), (certificate, "/nope"), (key, key)):
-        with pytest.raises(CredentialError, match="--proxy-client-cert-file"):
+    for paths, fault in (
+        (("/nope", key), "^--proxy-client-cert-file /nope cannot be read: No such file"),
+        ((certificate, "/nope"), "^--proxy-client-key-file /nope cannot be read: No such file"),
+        ((key, key), "^--proxy-client-cert-file .* PEM pair .*; give the key of this certificate"),
+    ):
+        with pytest.raises(CredentialError, match=fault):
             with_front_proxy(tls, *paths)
     with pytest.raises(CredentialError, match="https://"):
         with_front_proxy(upstream(None), certificate, key)

@@ -108,6 +108,21 @@ async def test_refused(code: int, busy: bool, cause: str) -> None:
     assert standing.fault.cause == cause
 
 
+@pytest.mark.parametrize(
+    ("code", "fix"),
+    [
+        (400, "answered with 400; if it speaks TLS, write https:// in kubeconfig k"),
+        (302, "answered with 302; see whether it is overloaded, or correct the server in kube"),
+    ],
+)
+async def test_what_to_do_about_another_answer(code: int, fix: str) -> None:
+    """A port of TLS answers 400 to plain HTTP; others may be busy, or another server's."""
+    upstream = AskedUpstream()
+    upstream.code = code
+    async with questions(upstream.script) as ours:
+        assert fix in (await ours.ask()).line
+
+
 async def test_anonymous() -> None:
     """C2: an upstream that takes us for anonymous says that our kubeconfig has no credential."""
     upstream = AskedUpstream()

@@ -16,19 +16,19 @@ def faults_of(log: AuditLogOptions, webhook: AuditWebhookOptions) -> list[str]:
 MODES = 'allowed modes are "batch,blocking,blocking-strictOURS"'
 
 COMMON_ROWS = [
-    ({"mode": "foo"}, f"invalid audit PLUGIN mode foo, {MODES}"),
-    ({"mode": ""}, f"invalid audit PLUGIN mode , {MODES}"),
+    ({"mode": "foo"}, f"--audit-PLUGIN-mode: invalid audit PLUGIN mode foo, {MODES}"),
+    ({"mode": ""}, f"--audit-PLUGIN-mode: invalid audit PLUGIN mode , {MODES}"),
     (
         {"batch_buffer_size": -3},
-        "invalid audit batch PLUGIN buffer size -3, must be a positive number",
+        "--audit-PLUGIN-batch-buffer-size: invalid audit batch PLUGIN buffer size -3, must be a positive number",
     ),
     (
         {"batch_max_size": 0},
-        "invalid audit batch PLUGIN max batch size 0, must be a positive number",
+        "--audit-PLUGIN-batch-max-size: invalid audit batch PLUGIN max batch size 0, must be a positive number",
     ),
     (
         {"batch_throttle_enable": True, "batch_throttle_qps": -1.0},
-        "invalid audit batch PLUGIN throttle QPS -1, must be a positive number",
+        "--audit-PLUGIN-batch-throttle-qps: invalid audit batch PLUGIN throttle QPS -1, must be a positive number",
     ),
     (
         {
@@ -36,28 +36,31 @@ COMMON_ROWS = [
             "batch_throttle_qps": 0.5,
             "batch_throttle_burst": -1,
         },
-        "invalid audit batch PLUGIN throttle burst -1, must be a positive number",
+        "--audit-PLUGIN-batch-throttle-burst: invalid audit batch PLUGIN throttle burst -1, must be a positive number",
     ),
     # The first fault of the batch settings only.
     (
         {"batch_buffer_size": 0, "batch_max_size": 0},
-        "invalid audit batch PLUGIN buffer size 0, must be a positive number",
+        "--audit-PLUGIN-batch-buffer-size: invalid audit batch PLUGIN buffer size 0, must be a positive number",
     ),
     # Even when truncation is off.
     (
         {"truncate_max_event_size": -1},
-        "invalid audit truncate PLUGIN max event size -1, must be a positive number",
+        "--audit-PLUGIN-truncate-max-event-size: invalid audit truncate PLUGIN max event size -1, must be a positive number",
     ),
     (
         {"truncate_max_event_size": 2, "truncate_max_batch_size": 1},
-        "invalid audit truncate PLUGIN max batch size 1, must be greater than max event size (2)",
+        "--audit-PLUGIN-truncate-max-batch-size: invalid audit truncate PLUGIN max batch size 1, must be greater than max event size (2)",
     ),
-    ({"version": "a/b/c"}, "unexpected GroupVersion string: a/b/c"),
+    ({"version": "a/b/c"}, "--audit-PLUGIN-version: unexpected GroupVersion string: a/b/c"),
     (
         {"version": "audit.k8s.io/v1beta1"},
-        'invalid group version, allowed versions are ["audit.k8s.io/v1"]',
+        '--audit-PLUGIN-version: invalid group version, allowed versions are ["audit.k8s.io/v1"]',
     ),
-    ({"version": ""}, 'invalid group version, allowed versions are ["audit.k8s.io/v1"]'),
+    (
+        {"version": ""},
+        '--audit-PLUGIN-version: invalid group version, allowed versions are ["audit.k8s.io/v1"]',
+    ),
 ]
 
 
@@ -91,10 +94,13 @@ def test_no_fault(fields: dict[str, Any]) -> None:
 
 
 LOG_ROWS = [
-    ({"format": "foo"}, 'invalid audit log format foo, allowed formats are "legacy,json"'),
-    ({"maxage": -1}, "--audit-log-maxage -1 can't be a negative number"),
-    ({"maxbackup": -2}, "--audit-log-maxbackup -2 can't be a negative number"),
-    ({"maxsize": -3}, "--audit-log-maxsize -3 can't be a negative number"),
+    (
+        {"format": "foo"},
+        '--audit-log-format: invalid audit log format foo, allowed formats are "legacy,json"',
+    ),
+    ({"maxage": -1}, "--audit-log-maxage -1 can't be a negative number; 0 means no limit"),
+    ({"maxbackup": -2}, "--audit-log-maxbackup -2 can't be a negative number; 0 means no limit"),
+    ({"maxsize": -3}, "--audit-log-maxsize -3 can't be a negative number; 0 means no limit"),
 ]
 
 
@@ -121,11 +127,11 @@ def test_all_faults_at_once() -> None:
         AuditWebhookOptions(config_file="webhook.yaml", mode="x"),
     )
     assert [fault.split(",")[0] for fault in found] == [
-        "invalid audit log mode x",
-        "invalid audit truncate log max event size 0",
-        "invalid group version",
-        "invalid audit log format z",
-        "invalid audit webhook mode x",
+        "--audit-log-mode: invalid audit log mode x",
+        "--audit-log-truncate-max-event-size: invalid audit truncate log max event size 0",
+        "--audit-log-version: invalid group version",
+        "--audit-log-format: invalid audit log format z",
+        "--audit-webhook-mode: invalid audit webhook mode x",
     ]
 
 
@@ -143,4 +149,7 @@ def test_durable_webhook() -> None:
     """The mode is the log's own."""
     webhook = AuditWebhookOptions(config_file="webhook.yaml", mode="durable")
     (fault,) = faults_of(AuditLogOptions(), webhook)
-    assert fault == f"invalid audit webhook mode durable, {MODES.replace('OURS', '')}"
+    assert (
+        fault
+        == f"--audit-webhook-mode: invalid audit webhook mode durable, {MODES.replace('OURS', '')}"
+    )

@@ -55,8 +55,8 @@ def test_every_fault_at_once() -> None:
         "--bind-address",
         "--secure-port",
         "invalid --upstream",
-        "invalid audit log mode",
-        "invalid audit log format",
+        "--audit-log-mode: invalid audit log mode",
+        "--audit-log-format: invalid audit log format",
         "--audit-log-maxage",
         "--health-bind-address",
     )

@@ -211,7 +211,10 @@ def test_no_advice() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (b"kind: AlertRules", 'kind: must be SessionRecordingPolicy; is "AlertRules"'),
+        (
+            b"kind: AlertRules",
+            'kind: must be SessionRecordingPolicy; is "AlertRules"; name another file',
+        ),
         (b"", "the file must be a mapping with kind: SessionRecordingPolicy"),
         (b"- 1", "the file must be a mapping with kind: SessionRecordingPolicy"),
         (HEAD, "rules: at least one is needed, such as {record: Output}"),

@@ -12,7 +12,14 @@ from functools import partial
 import pytest
 
 from auditproxy.health.server import RESERVED
-from auditproxy.sockets.listener import Listener, bind, fault_text, fault_word, reserve
+from auditproxy.sockets.listener import (
+    Listener,
+    bind,
+    fault_text,
+    fault_word,
+    fix_of_binding,
+    reserve,
+)
 from tests.conformance.client import read_answer
 from tests.fakes.health import serving
 from tests.fakes.waiting import until
@@ -207,3 +214,23 @@ async def test_leaving() -> None:
     assert len(served) == 1
     served[0].close()
     assert faults == []
+
+
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [
+        (OSError(errno.EADDRINUSE, "x"), "choose another, or stop the process that listens there"),
+        (
+            OSError(errno.EADDRNOTAVAIL, "x"),
+            "give an address of this machine, or 0.0.0.0 for all of them",
+        ),
+        (
+            PermissionError(errno.EACCES, "x"),
+            "choose a port above 1023, or give the process the capability CAP_NET_BIND_SERVICE",
+        ),
+        (socket.gaierror(-2, "x"), "give an address of this machine, or a name that has one"),
+    ],
+)
+def test_fix_of_binding(error: OSError, fix: str) -> None:
+    """What helps depends on why the address cannot be had."""
+    assert fix_of_binding(error) == fix

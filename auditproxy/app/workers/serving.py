@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from auditproxy.apis.faults import FAILED
 from auditproxy.app import operatorlog, process
-from auditproxy.app.announcing import UNDELIVERED, serving_line, tell_start
+from auditproxy.app.announcing import UNDELIVERED, tell_serving, tell_start
+from auditproxy.app.ports import Ports
 from auditproxy.app.proxy import start_health
 from auditproxy.app.sinks.spoolfaults import has_spools
 from auditproxy.app.workers.ends import lossy_end
@@ -18,29 +19,27 @@ from auditproxy.files.servingcertificate import make_certificate
 from auditproxy.health.server import HealthServer
 from auditproxy.metrics.workers import WorkerMetrics
 from auditproxy.options import Options
-from auditproxy.server.serving import not_bound
-from auditproxy.sockets.listener import fault_text, reserve
+from auditproxy.sockets.listener import fault_text
 from auditproxy.sockets.tasks import spawn
 
 
 async def serve_with_workers(
-    options: Options, files: Files, stop_signal: Callable[[Callable[[], None]], asyncio.Event]
+    ports: Ports,
+    options: Options,
+    files: Files,
+    stop_signal: Callable[[Callable[[], None]], asyncio.Event],
+    note: str = "",
 ) -> int:
     """Run until the signal; the exit code. Raises Unusable when the workers cannot start.
 
     ``stop_signal`` gives the event that the first signal sets, and calls what it is given at the
-    second.
+    second. ``note`` is logged once they serve.
     """
     # Made once, before several look for it.
     files = replace(files, certificate=files.certificate or make_certificate(options))
     tell_start(options, files)
-    serving = options.serving
-    try:
-        listener = reserve(serving.bind_address, serving.secure_port)
-    except OSError as error:
-        raise not_bound(serving.bind_address, serving.secure_port, error) from None
     metrics = WorkerMetrics()
-    workers = Workers(options, listener, metrics)
+    workers = Workers(options, ports.clients, metrics)
     health = _health_of(workers, metrics)
     loop = asyncio.get_running_loop()
     process.tell_faults(loop)
@@ -48,19 +47,18 @@ async def serve_with_workers(
     stop = stop_signal(hurry.set)
     try:
         await workers.build()
-        await start_health(health, options)
+        await start_health(health, options, ports)
         await workers.start()
         health.ready()
         loop.add_signal_handler(signal.SIGHUP, workers.reopen)
         loop.add_signal_handler(signal.SIGUSR2, workers.restart)
-        operatorlog.info(serving_line(options, listener.getsockname()[1]))
+        tell_serving(options, ports.clients.getsockname()[1], note)
         process.tune()
         await stop.wait()
         health.shutting_down()
         code = await _stop(workers, hurry)
     finally:
         await workers.kill()
-        listener.close()
         await health.close()
     if code == UNDELIVERED:
         operatorlog.warn(lossy_end(workers.ends, options))

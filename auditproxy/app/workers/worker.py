@@ -28,6 +28,7 @@ from auditproxy.apis.units import SECOND
 from auditproxy.app import libraries, operatorlog, process  # noqa: F401 - libraries comes first
 from auditproxy.app.announcing import tell_end
 from auditproxy.app.operatorlines import OperatorLines
+from auditproxy.app.ports import Ports
 from auditproxy.app.proxy import Proxy, build, check
 from auditproxy.app.workers.control import ControlChannel
 from auditproxy.options import Options
@@ -69,7 +70,7 @@ class Worker:
         await self._channel.send("built")
         await self._serve.wait()
         if not self._stop.is_set():
-            await proxy.start(self._listener)
+            await proxy.start(Ports(self._listener), is_shared=True)
         process.tune()
         self._take_signals(proxy)
         await self._channel.send("serving")

@@ -75,7 +75,7 @@ def _load(text: bytes) -> tuple[Policy, tuple[str, ...]]:
         ) from None
     faults = tuple(dict.fromkeys(validate_policy(written)))
     if not faults and not written.rules:
-        faults = ("loaded illegal policy with 0 rules",)
+        faults = ("loaded illegal policy with 0 rules; add one, such as - level: Metadata",)
     if faults:
         raise PolicyError(aggregate(faults), faults, strict_errors, written)
     policy = Policy(

@@ -60,13 +60,19 @@ def read_document(
         raise error(str(fault)) from None
     if not isinstance(document, dict):
         raise error(f"the file must be a mapping with kind: {kind}")
-    if document.get("kind") in _OTHER_KINDS - {kind}:
+    versions = (api_version,) if isinstance(api_version, str) else api_version
+    given, version = document.get("kind"), document.get("apiVersion")
+    is_foreign = (
+        given not in (None, "", kind)
+        and version not in (None, "", *versions)
+        and not set(document) & (wanted.members.keys() - {"apiVersion", "kind"})
+    )
+    if given in _OTHER_KINDS - {kind} or is_foreign:
         # Every field would be unknown.
-        raise error(f"kind: {not_one_of(document['kind'], (kind,))}")
+        raise error(f"kind: {not_one_of(given, (kind,))}; name another file")
     reader = FieldReader([*strict_errors], suggests=True)
     members = reader.read(wanted, document, "")
     faults = [*reader.strict_errors, *reader.faults]
-    versions = (api_version,) if isinstance(api_version, str) else api_version
     for name, allowed in (("apiVersion", versions), ("kind", (kind,))):
         if members.get(name) not in allowed:
             faults.append(f"{name}: {not_one_of(members.get(name), allowed)}")
@@ -156,6 +162,8 @@ class FieldReader:
             if member_type is None:
                 meant = self._meant(key, wanted, value)
                 hint = f" (did you mean {meant}?)" if meant else ""
+                if not hint and self._suggests:
+                    hint = f" (its fields are {', '.join(wanted.members)})"
                 self.strict_errors.append(f"unknown field {go_quote(inner)}{hint}")
                 if meant:
                     # So that it is not reported as missing as well.

@@ -159,6 +159,9 @@ class _Reader:
 
     def document(self, document: Any) -> tuple[tuple[RedactionRule, ...], frozenset[str], bool]:
         """Rules, query parameters, and whether the built-in rules hold too."""
+        if not isinstance(document, dict):
+            self.faults.append(f"the file must be a mapping with kind: {KIND}")
+            return (), frozenset(), True
         members = self._members(
             document, "", ("apiVersion", "kind", "builtinRules", "resources", "queryParameters")
         )
@@ -197,7 +200,7 @@ class _Reader:
 
     def _members(self, value: Any, where: str, known: tuple[str, ...]) -> dict[str, Any]:
         if not isinstance(value, dict):
-            self.faults.append(f"{where or 'the file'}: must be a mapping")
+            self.faults.append(f"{where}: must be a mapping")
             return {}
         for name in value:
             if name not in known:

@@ -137,7 +137,10 @@ def load_configuration(
 
 def _check_kind(document: Any) -> None:
     if not isinstance(document, dict):
-        raise ConfigurationError(f"the file does not contain an {KIND}")
+        raise ConfigurationError(
+            f"the file does not contain an {KIND}; begin with apiVersion: {GROUP}/v1 and "
+            f"kind: {KIND}"
+        )
     api_version, kind = document.get("apiVersion"), document.get("kind")
     if kind != KIND or api_version not in [f"{GROUP}/{version}" for version in VERSIONS]:
         raise ConfigurationError(

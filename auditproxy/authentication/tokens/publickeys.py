@@ -42,7 +42,7 @@ class PublicKeyError(Unusable):
 def read_public_keys(pem: bytes) -> tuple[PublicKey, ...]:
     """Return every usable key of a PEM file in order, without repeats; skip other blocks.
 
-    Raises PublicKeyError with kube-apiserver's text when there is none.
+    Raises PublicKeyError with kube-apiserver's text, and what to do, when there is none.
     """
     keys: dict[str, PublicKey] = {}
     for kind, block in blocks(pem):
@@ -50,7 +50,9 @@ def read_public_keys(pem: bytes) -> tuple[PublicKey, ...]:
         if key is not None:
             keys.setdefault(key.key_id, key)
     if not keys:
-        raise PublicKeyError("data does not contain any valid RSA or ECDSA public keys")
+        raise PublicKeyError(
+            "data does not contain any valid RSA or ECDSA public keys; name a PEM file that does"
+        )
     return tuple(keys.values())
 
 

@@ -105,6 +105,14 @@ class CertificateAuthorities:
         theirs = {anchor.der for anchor in other._anchors}
         return any(anchor.der in theirs for anchor in self._anchors)
 
+    def why_nobody(self, now: int) -> str:
+        """Why no client can have a certificate of this bundle at ``now``; "" where one can.
+
+        The reason is the first certificate's; an expired one beside its successor is none.
+        """
+        faults = [_issuing_fault(anchor, now) for anchor in self._anchors]
+        return faults[0] if all(faults) else ""
+
     def verdict(self, peer: PeerCertificate, now: int) -> Verdict:
         """Return whether the client certificate is accepted at ``now`` (nanoseconds).
 
@@ -300,6 +308,15 @@ def _authority_fault(certificate: x509.Certificate, extensions: _Extensions) -> 
     if ExtensionOID.NAME_CONSTRAINTS in extensions:
         return "has name constraints, which are not supported"
     return ""
+
+
+def _issuing_fault(anchor: _Member, now: int) -> str:
+    """Return why a certificate of the bundle cannot have issued one that is accepted at ``now``."""
+    if anchor.not_before > now:
+        return "is not valid yet"
+    if anchor.not_after < now:
+        return "has expired"
+    return anchor.fault or anchor.authority_fault
 
 
 def _nanoseconds(moment: datetime) -> int:

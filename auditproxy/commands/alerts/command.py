@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
 from auditproxy.flags.pflag import HELP, STRING, Flag, Parsed
 from auditproxy.options.alerts import BUILTIN
@@ -19,7 +20,8 @@ FLAGS = (
         "rules",
         STRING,
         BUILTIN,
-        "Rules for alerts test: a file, or builtin for those that are shipped.",
+        "Rules for alerts test: a file, as --alert-rules-file of auditproxy serve names it, or "
+        "builtin for those that are shipped.",
     ),
     Flag(
         "output",
@@ -51,7 +53,8 @@ def run_alerts(parsed: Parsed, out: "Output", err: "Output") -> int:
     word, *rest = parsed.arguments or ("",)
     faults = list(parsed.faults)
     if word not in WORDS:
-        faults.append(f"auditproxy alerts takes {', '.join(WORDS[:-1])} or {WORDS[-1]}")
+        given = f", not {go_quote(word)}" if word else ""
+        faults.append(f"auditproxy alerts takes {', '.join(WORDS[:-1])} or {WORDS[-1]}{given}")
     elif word == "rules" and rest:
         faults.append("auditproxy alerts rules does not take any arguments")
     elif word != "rules" and not rest:

@@ -85,6 +85,19 @@ class Replay:
         self.first_unreadable = ""
 
     @property
+    def fired(self) -> int:
+        """How many alerts fired."""
+        return sum(self._alerts.values())
+
+    @property
+    def asked(self) -> int:
+        """How many rules could have fired: the input has lines of their kind."""
+        return sum(
+            self.session_lines > 0 if rule.session_events else self.events > self.session_lines
+            for rule in self._rules.rules
+        )
+
+    @property
     def condition_errors(self) -> dict[str, int]:
         """How often a rule's condition could not be evaluated."""
         return self._engine.condition_errors
@@ -118,10 +131,10 @@ class Replay:
         if self._is_json:
             return
         fired = [rule for rule in self._rules.rules if self._alerts[rule.name]]
-        self._write(
-            f"\n{counted(self.events, 'event')}, {counted(sum(self._alerts.values()), 'alert')} of "
-            f"{counted(len(fired), 'rule')}\n"
-        )
+        of = f"{counted(self.fired, 'alert')} of {counted(len(fired), 'rule')}"
+        tried = counted(len(self._rules.rules), "rule")
+        of = of if fired else f"no alert of any of {tried}"
+        self._write(f"\n{counted(self.events, 'event')}, {of}\n")
         if fired:
             self._write(f"{'RULE':<28}  {'SEVERITY':<8}  {'ALERTS':>6}  {'EVENTS':>8}\n")
         for rule in fired:
@@ -155,7 +168,7 @@ class Replay:
             if alert.state is AlertState.RESOLVED:
                 self._events[alert.name] += alert.count
             elif alert.state is AlertState.FIRING:
-                if not self._is_json and not any(self._alerts.values()):
+                if not self._is_json and not self.fired:
                     self._write(_ROW.format("TIME", "SEVERITY", "RULE", "SUMMARY"))
                 self._alerts[alert.name] += 1
                 self._write(self._line(alert))

@@ -12,10 +12,12 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from auditproxy.alerts.rules import AlertRules
 from auditproxy.alerts.ruletests import FailedTest, run_tests
-from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.apis.faults import FAILED, Unusable, why_unread
 from auditproxy.app.standardstreams import Output, counted
 from auditproxy.commands.alerts.replay import MOST_FAULTS, Replay, lines_of
 from auditproxy.files.alerts import advice_on, builtin_rules_text, read_rules
@@ -27,6 +29,13 @@ _BEGINNING = 64 * 1024
 PROGRESS = 5.0
 """Seconds between two lines of progress, where standard error is a terminal."""
 
+
+_OWN_RULES = (
+    "--rules=FILE tries those of a file, as --alert-rules-file of auditproxy serve names it"
+)
+_WHICH_RULES = (
+    f"name a file of alert rules, or {BUILTIN}; auditproxy alerts rules prints an example"
+)
 
 NO_TESTS = "no tests: nothing shows that its rules fire"
 
@@ -86,9 +95,21 @@ def _read(path: str) -> Iterator[bytes]:
     try:
         yield from lines_of(path)
     except OSError as error:
-        raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
+        raise Unusable(f"{path} cannot be read: {why_unread(error)}") from None
     except EOFError:
         raise Unusable(f"{path} cannot be read: the gzip file ends too early") from None
+
+
+def _rules_of(named: str) -> AlertRules:
+    """The rules of --rules; raises Unusable."""
+    if not named:
+        raise Unusable(f"--rules is empty; {_WHICH_RULES}")
+    try:
+        return read_rules(named, "--rules")
+    except Unusable as error:
+        if named == BUILTIN or Path(named).is_file():
+            raise
+        raise Unusable(*(f"{fault}; {_WHICH_RULES}" for fault in error.faults)) from None
 
 
 def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:
@@ -100,7 +121,8 @@ def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Outp
     ]
     if mistaken:
         raise Unusable(*mistaken)
-    tried = read_rules(values.get("rules", BUILTIN), "--rules")
+    named = values.get("rules", BUILTIN)
+    tried = _rules_of(named)
     is_json = values.get("output") == "json"
     replay = Replay(tried, out.write, is_json=is_json)
     shown = time.monotonic()
@@ -134,6 +156,10 @@ def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Outp
             )
     for text in replay.unasked() if replay.events else ():
         err.write(f"auditproxy: {text}\n")
+    if replay.asked and not replay.fired:
+        own = named != BUILTIN
+        which = f"a rule of --rules {named}" if own else f"a shipped rule; {_OWN_RULES}"
+        err.write(f"auditproxy: no event fires {which}\n")
     if not replay.events:
         err.write(f"auditproxy: error: no event in {', '.join(paths)}; name an audit log\n")
         return FAILED

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from auditproxy.apis.faults import Unusable
+from auditproxy.apis.faults import Unusable, why_unread
 from auditproxy.commands.kubeconfig.command import CERTIFICATE_NAME, FLAGS
 from auditproxy.kubeconfig.merging import LISTS, Document, MalformedError, Named, merge, read
 from auditproxy.serializer.pem import certificates
@@ -32,10 +32,11 @@ class KubeconfigError(Unusable):
 
 @dataclass(frozen=True, slots=True)
 class ProxyKubeconfig:
-    """The kubeconfig as YAML, and warnings to print beside it."""
+    """The kubeconfig as YAML, and lines to print beside it: warnings, and what is to be known."""
 
     text: str
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,9 @@ def make_kubeconfig(
             "see kubectl config get-users"
         )
     cluster, warnings = _cluster(settings)
+    notes: tuple[str, ...] = ()
     if any(user.value.get(key) for name in _USER_FILES[:1] for key in (name, f"{name}-data")):
-        warnings = (*warnings, _certificate_warning(context_name, paths))
+        notes = (_certificate_note(context_name, paths),)
     namespace = context.value.get("namespace")
     document = {
         "apiVersion": "v1",
@@ -98,21 +100,25 @@ def make_kubeconfig(
         "current-context": name,
     }
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1 << 20)
-    return ProxyKubeconfig(text, warnings)
+    return ProxyKubeconfig(text, warnings, notes)
 
 
-def _certificate_warning(context: str, paths: Sequence[Path]) -> str:
-    """What the proxy must have for a user with a client certificate."""
+def _certificate_note(context: str, paths: Sequence[Path]) -> str:
+    """What the proxy must have for a user with a client certificate; whether it has is not known.
+
+    No warning: in most cases all is well.
+    """
     command = (
         f"KUBECONFIG={shlex.quote(os.pathsep.join(map(str, paths)))} kubectl config view "
         f"--raw --minify --flatten --context={shlex.quote(context)} "
         "-o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > FILE"
     )
     return (
-        "the user has a client certificate, which needs the flag --client-ca-file=FILE of "
-        "`auditproxy serve`, with the authority that signed it. If the first lines of serve say "
-        '"clients are recognised by client certificates (--client-ca-file)", it is given. If not, '
-        f"for kind, minikube and kubeadm make FILE with: {command}"
+        "the user has a client certificate: nothing is to be done if the first lines of "
+        '`auditproxy serve` say "clients are recognised by client certificates '
+        '(--client-ca-file)". If not, start it with --client-ca-file=FILE, the authority that '
+        "signed the certificate; for kind, minikube and kubeadm make FILE with: "
+        f"{command}"
     )
 
 
@@ -171,7 +177,7 @@ def _load(path: Path) -> Document:
     try:
         return read(str(path))
     except OSError as error:
-        raise KubeconfigError(f"{path} cannot be read: {error.strerror}") from None
+        raise KubeconfigError(f"{path} cannot be read: {why_unread(error)}") from None
     except MalformedError:
         raise
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
@@ -209,7 +215,8 @@ def _cluster(settings: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ..
         if not made.is_file():
             return {"server": server}, (
                 f"no --certificate-authority is given and {made} does not exist: "
-                "clients will trust the authorities of their own machine only",
+                "clients will trust the authorities of their own machine only; start auditproxy "
+                "serve in this folder first, or name its --cert-dir or the certificate's authority",
             )
         authority = str(made)
     content = _read(Path(authority), "--certificate-authority")
@@ -219,7 +226,9 @@ def _cluster(settings: Mapping[str, Any]) -> tuple[dict[str, str], tuple[str, ..
             "give a file with certificates only"
         )
     if not certificates(content):
-        raise KubeconfigError(f"--certificate-authority {authority} has no PEM certificate")
+        raise KubeconfigError(
+            f"--certificate-authority {authority} has no PEM certificate; name a PEM bundle"
+        )
     if settings["embed-certs"]:
         data = base64.b64encode(content).decode("ascii")
         return {"server": server, "certificate-authority-data": data}, ()
@@ -253,7 +262,7 @@ def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise KubeconfigError(f"{what} {path} cannot be read: {error.strerror}") from None
+        raise KubeconfigError(f"{what} {path} cannot be read: {why_unread(error)}") from None
 
 
 def _names(paths: Sequence[Path]) -> str:

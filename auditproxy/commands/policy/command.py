@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.gotext import go_quote
 from auditproxy.flags.command import Command
 from auditproxy.flags.pflag import BOOL, HELP, LIST, STRING, Flag, Parsed
 
@@ -140,7 +141,8 @@ def run_policy(parsed: Parsed, out: "Output", err: "Output") -> int:
     faults = list(parsed.faults)
     values = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
     if word not in WORDS:
-        faults.append(f"auditproxy policy takes {', '.join(WORDS)} first")
+        given = f", not {go_quote(word)}" if word else ""
+        faults.append(f"auditproxy policy takes one of {', '.join(WORDS)} first{given}")
     else:
         least, most, what = _ARGUMENTS[word]
         if len(rest) < least or (most is not None and len(rest) > most):

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from auditproxy.apis.faults import Unusable
+from auditproxy.apis.faults import Unusable, why_unread
 from auditproxy.app.standardstreams import Output, one_line
 from auditproxy.audit.policy.simulation.grouped import LoggedGroup
 from auditproxy.audit.policy.simulation.logged import LoggedEvent, read_logged
@@ -161,7 +161,7 @@ class LogEvents:
         try:
             file = Path(path).open("rb")  # noqa: SIM115 - what reading raises is another matter
         except OSError as error:
-            raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
+            raise Unusable(f"{path} cannot be read: {why_unread(error)}") from None
         with file:
             try:
                 yield from _whole_lines(unpacked(file))

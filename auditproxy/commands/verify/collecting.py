@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditproxy.apis.faults import Unusable
+from auditproxy.apis.faults import Unusable, why_unread
 from auditproxy.backends.durable.checkpoints import CHECKPOINTS
 from auditproxy.backends.logfiles.oldfiles import (
     COMPRESSED,
@@ -122,4 +122,4 @@ def _rotated(path: Path) -> list[tuple[object, Path]]:
     try:
         return list(rotated_files(path))
     except OSError as error:
-        raise Unusable(f"{path.parent} cannot be read: {error.strerror}") from None
+        raise Unusable(f"{path.parent} cannot be read: {why_unread(error)}") from None

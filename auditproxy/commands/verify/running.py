@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.apis.faults import FAILED, Unusable, why_unread
 from auditproxy.app.standardstreams import Output, counted
 from auditproxy.audit.chain.anchoring import checkpoints_in
 from auditproxy.audit.chain.evidence import Check, Evidence
@@ -100,7 +100,7 @@ class _Reader:
 
 
 def _unreadable(path: str, error: OSError) -> Unusable:
-    return Unusable(f"{path} cannot be read: {error.strerror or error}")
+    return Unusable(f"{path} cannot be read: {why_unread(error)}")
 
 
 def verify(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:

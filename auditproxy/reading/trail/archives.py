@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from auditproxy.apis.faults import Unusable
+from auditproxy.apis.faults import Unusable, why_unread
 from auditproxy.reading.trail.packing import DAMAGES, unpacked
 from auditproxy.reading.trail.regular import NotRegularError, opened
 
@@ -31,7 +31,7 @@ def is_archive(path: str) -> bool:
     try:
         file = opened(path)
     except NotRegularError as error:
-        raise Unusable(f"{path} cannot be read: {error.strerror}") from None
+        raise Unusable(f"{path} cannot be read: {why_unread(error)}") from None
     with file:
         try:
             return unpacked(file).read(_MAGIC.stop)[_MAGIC] == _USTAR

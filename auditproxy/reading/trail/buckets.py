@@ -19,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from auditproxy.apis.faults import Unusable, missing_extra
+from auditproxy.apis.faults import Unusable, missing_extra, why_unread
 from auditproxy.apis.storefaults import store_fault
 from auditproxy.apis.units import MEBIBYTE
 
@@ -145,7 +145,9 @@ class _Bucket:
             try:
                 client["root_certificate"] = Path(authorities).read_bytes()
             except OSError as error:
-                raise Unusable(f"AWS_CA_BUNDLE cannot be read: {error.strerror}") from None
+                raise Unusable(
+                    f"AWS_CA_BUNDLE {authorities} cannot be read: {why_unread(error)}"
+                ) from None
         options: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
         with self._faults():
             self._store = S3Store(

@@ -126,7 +126,7 @@ def _in_folder(folder: str) -> Iterator[str]:
                 empty = False
                 yield path
     if empty:
-        raise Unusable(f"{folder} has no files")
+        raise Unusable(f"{folder} has no files; name a log, or a folder that has some")
 
 
 def _is_left_out(path: str) -> bool:

@@ -72,9 +72,15 @@ class TestLoad:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            (V1, "loaded illegal policy with 0 rules"),
-            (V1 + b"rules: null", "loaded illegal policy with 0 rules"),
-            (V1 + b"Rules: [{level: None}]", "loaded illegal policy with 0 rules"),
+            (V1, "loaded illegal policy with 0 rules; add one, such as - level: Metadata"),
+            (
+                V1 + b"rules: null",
+                "loaded illegal policy with 0 rules; add one, such as - level: Metadata",
+            ),
+            (
+                V1 + b"Rules: [{level: None}]",
+                "loaded illegal policy with 0 rules; add one, such as - level: Metadata",
+            ),
             (
                 b"",
                 "the policy has no apiVersion; a policy has apiVersion: audit.k8s.io/v1 and kind: Policy",

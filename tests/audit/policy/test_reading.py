@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.audit.policy.reading import (
     FLAG,
     TEXT,
@@ -16,6 +17,7 @@ from auditproxy.audit.policy.reading import (
     distinct,
     kind_of,
     not_one_of,
+    read_document,
 )
 
 SOME: tuple[object, ...] = (True, "", [], {}, 1)
@@ -109,6 +111,8 @@ def test_not_one_of(value: object, allowed: tuple[str, ...], text: str) -> None:
     assert not_one_of(value, allowed) == text
 
 
+OF_FILE = " (its fields are apiVersion, kind)"
+FIELDS = " (its fields are latitude, longitude)"
 PLACE = FieldType("struct", members={"latitude": TEXT, "longitude": TEXT})
 
 
@@ -116,8 +120,8 @@ PLACE = FieldType("struct", members={"latitude": TEXT, "longitude": TEXT})
     ("value", "strict_errors", "read"),
     [
         ({"lattitude": "1"}, ['unknown field "at.lattitude" (did you mean latitude?)'], "1"),
-        ({"lattitude": "1", "latitude": "2"}, ['unknown field "at.lattitude"'], "2"),
-        ({"x": "1"}, ['unknown field "at.x"'], None),
+        ({"lattitude": "1", "latitude": "2"}, [f'unknown field "at.lattitude"{FIELDS}'], "2"),
+        ({"x": "1"}, [f'unknown field "at.x"{FIELDS}'], None),
     ],
 )
 def test_suggestions(value: dict[str, str], strict_errors: list[str], read: str | None) -> None:
@@ -142,3 +146,36 @@ def test_distinct() -> None:
         "rules[0].name: is missing; give one",
         "rules[1] (Name).within: must be a duration from 1s to 24h; is missing",
     )
+
+
+@pytest.mark.parametrize(
+    ("header", "faults"),
+    [
+        ("apiVersion: v1\nkind: Config\n", ['kind: must be Place; is "Config"; name another file']),
+        (
+            "apiVersion: x/v1\nkind: Plaice\n",
+            [f'unknown field "clusters"{OF_FILE}', 'kind: must be Place; is "Plaice"'],
+        ),
+        (
+            "apiVersion: x/v2\nkind: Place\n",
+            [f'unknown field "clusters"{OF_FILE}', 'apiVersion: must be x/v1; is "x/v2"'],
+        ),
+        (
+            "kind: Config\n",
+            [
+                f'unknown field "clusters"{OF_FILE}',
+                "apiVersion: is missing; give x/v1",
+                'kind: must be Place; is "Config"',
+            ],
+        ),
+    ],
+)
+def test_files_of_other_kinds(header: str, faults: list[str]) -> None:
+    """What is of another group and kind has one fault, and not one for each field."""
+    text = f"{header}clusters: []\n".encode()
+    wanted = FieldType("struct", members={"apiVersion": TEXT, "kind": TEXT})
+    try:
+        _, found = read_document(text, wanted, api_version="x/v1", kind="Place")
+    except Unusable as error:
+        found = list(error.faults)
+    assert found == faults

@@ -82,11 +82,7 @@ def test_a_rule_of_a_file_works() -> None:
     [
         (
             "",
-            (
-                "the file: must be a mapping",
-                "apiVersion: must be auditproxy.io/v1alpha1",
-                "kind: must be RedactionConfiguration",
-            ),
+            ("the file must be a mapping with kind: RedactionConfiguration",),
         ),
         ("kind: RedactionConfiguration\n", ("apiVersion: must be auditproxy.io/v1alpha1",)),
         (

@@ -228,6 +228,40 @@ def test_lines_that_the_input_has_none_of(tmp_path: Path, rules: str, output: st
     assert run("test", f"--rules={of_lines}", str(log), str(lines))[2] == ""
 
 
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_nothing_fires(tmp_path: Path, rules: str, output: str) -> None:
+    """One line says whose rules were tried, and by which flag others are."""
+    log = tmp_path / "audit.log"
+    log.write_bytes(encode(audit_event()) + b"\n")
+    code, out, err = run("test", f"--rules={rules}", f"-o={output}", str(log))
+    assert (code, err) == (0, f"auditproxy: no event fires a rule of --rules {rules}\n")
+    assert out == ("\n1 event, no alert of any of 1 rule\n" if output == "table" else "")
+    err = run("test", f"-o={output}", str(log))[2]
+    assert err.splitlines()[-1] == (
+        "auditproxy: no event fires a shipped rule; --rules=FILE tries those of a file, as "
+        "--alert-rules-file of auditproxy serve names it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [("", " is empty"), ("{}/none", " {}/none cannot be read"), ("{}", " {} cannot be read")],
+)
+def test_no_rules(tmp_path: Path, given: str, why: str) -> None:
+    """What --rules may name is said where it names nothing."""
+    (fault,) = faults("test", f"--rules={given.format(tmp_path)}", "log")
+    assert fault.startswith(f"--rules{why.format(tmp_path)}")
+    assert fault.endswith(
+        "; name a file of alert rules, or builtin; auditproxy alerts rules prints an example"
+    )
+
+
+def test_the_flag_of_serve(capsys: pytest.CaptureFixture[str]) -> None:
+    """The name that it has here is suggested."""
+    assert main(["alerts", "test", "--alert-rules-file=rules.yaml", "audit.log"]) == 2
+    assert "unknown flag: --alert-rules-file; did you mean --rules?\n" in capsys.readouterr().err
+
+
 def test_test_json(tmp_path: Path, rules: str) -> None:
     """An object for each alert."""
     log = tmp_path / "audit.log"
@@ -270,7 +304,7 @@ def test_rules(rules: str) -> None:
     ("words", "fault"),
     [
         ((), "auditproxy alerts takes check, test or rules"),
-        (("list",), "auditproxy alerts takes check, test or rules"),
+        (("list",), 'auditproxy alerts takes check, test or rules, not "list"'),
         (("check",), "auditproxy alerts check needs the file to check"),
         (("test",), "auditproxy alerts test needs a log, - for standard input"),
         (("rules", "x"), "auditproxy alerts rules does not take any arguments"),
@@ -302,6 +336,6 @@ def test_files_that_cannot_be_read(tmp_path: Path, rules: str) -> None:
     missing, cut = tmp_path / "missing", tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(b"x" * 100)[:-8])
     assert faults("test", f"--rules={rules}", str(missing)) == (
-        f"{missing} cannot be read: No such file or directory",
+        f"{missing} cannot be read: No such file or directory; correct the path",
     )
     assert "ends too early" in faults("test", f"--rules={rules}", str(cut))[0]

@@ -198,7 +198,8 @@ def test_warnings(folder: Path) -> None:
     made = make(folder, certificate_authority="")
     assert made.warnings == (
         f"no --certificate-authority is given and {folder}/certs/{CERTIFICATE_NAME} does not "
-        "exist: clients will trust the authorities of their own machine only",
+        "exist: clients will trust the authorities of their own machine only; start auditproxy "
+        "serve in this folder first, or name its --cert-dir or the certificate's authority",
     )
     assert yaml.safe_load(made.text)["clusters"][0]["cluster"] == {
         "server": "https://127.0.0.1:6443"
@@ -226,7 +227,8 @@ def test_warnings(folder: Path) -> None:
         ),
         (
             {"certificate_authority": "/none"},
-            "--certificate-authority /none cannot be read: No such file or directory",
+            "--certificate-authority /none cannot be read: No such file or directory; "
+            "correct the path",
         ),
         (
             {"certificate_authority": "HOME/key"},
@@ -235,7 +237,7 @@ def test_warnings(folder: Path) -> None:
         ),
         (
             {"certificate_authority": "HOME/.kube/config"},
-            "--certificate-authority HOME/.kube/config has no PEM certificate",
+            "--certificate-authority HOME/.kube/config has no PEM certificate; name a PEM bundle",
         ),
     ],
 )
@@ -302,10 +304,13 @@ def test_texts_read_back(tmp_path_factory: pytest.TempPathFactory, text: str) ->
 def test_what_a_client_certificate_needs(key: str, folder: Path) -> None:
     """C1: the flag of the proxy, and the command that makes its file; nothing for a token."""
     write(folder / ".kube" / "config", kubeconfig({key: "Yw==", "client-key-data": "aw=="}))
-    (warning,) = make(folder, embed_certs=False).warnings
-    assert "--client-ca-file=FILE of `auditproxy serve`" in warning
+    made = make(folder, embed_certs=False)
+    assert made.warnings == ()
+    (note,) = made.notes
+    assert "nothing is to be done if" in note
+    assert "start it with --client-ca-file=FILE" in note
     # The line of the start by which it is known.
-    assert '"clients are recognised by client certificates (--client-ca-file)"' in warning
-    assert f"KUBECONFIG={folder}/.kube/config kubectl config view" in warning
-    assert "--context=dev" in warning
-    assert "base64 -d > FILE" in warning
+    assert '"clients are recognised by client certificates (--client-ca-file)"' in note
+    assert f"KUBECONFIG={folder}/.kube/config kubectl config view" in note
+    assert "--context=dev" in note
+    assert "base64 -d > FILE" in note

@@ -26,8 +26,11 @@ def test_examples_are_command_lines() -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ((), "auditproxy policy takes lint, explain, simulate, diff first"),
-        (("check",), "auditproxy policy takes lint, explain, simulate, diff first"),
+        ((), "auditproxy policy takes one of lint, explain, simulate, diff first"),
+        (
+            ("check",),
+            'auditproxy policy takes one of lint, explain, simulate, diff first, not "check"',
+        ),
         (("lint",), "auditproxy policy lint takes a policy file, - for standard input, or builtin"),
         (
             ("explain", "x", "y"),
@@ -35,7 +38,7 @@ def test_examples_are_command_lines() -> None:
         ),
         (("lint", "x", "--output=xml"), "--output must be one of text, json"),
         (("lint", "x", "--fail-on=all"), "--fail-on must be one of error, warning, note, never"),
-        (("lint", "x", "--zzz"), "unknown flag: --zzz"),
+        (("lint", "x", "--zzz"), "unknown flag: --zzz; --help=all lists all flags"),
     ],
 )
 def test_refused(words: tuple[str, ...], fault: str) -> None:
