@@ -23,7 +23,7 @@ from auditproxy.backends.logfiles.locks import lock
 from auditproxy.backends.logfiles.oldfiles import OldFiles, Work
 from auditproxy.backends.logfiles.room import fault_of_room
 from auditproxy.backends.logfiles.stream import Stream
-from auditproxy.backends.logfiles.tails import whole_length
+from auditproxy.backends.logfiles.tails import is_torn
 
 CHECK_INTERVAL = 1.0
 """Seconds between two checks that the file is still the one at its path, and between two
@@ -231,7 +231,7 @@ class RotatingFile:
         self._just_opened = True
         if self._stream is None:
             self._alone = lock(self._descriptor)
-            self._torn = self._size > 0 and whole_length(self.path, self._size) < self._size
+            self._torn = is_torn(self.path, self._size)
         if self._gone:
             reason, self._gone = self._gone, ""
             self._on_reopened(reason)
