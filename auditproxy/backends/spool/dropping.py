@@ -95,7 +95,8 @@ class DroppingStore(SpoolStore):
         content = b"".join((head, *kept, *(record(GAP, line) for line in lines)))
         replace(segment.path, content, self._disk)
         self._reader.close()
-        self.size += len(content) - segment.size
+        self.size += len(content) - segment.stored
+        segment.absent = 0
         segment.first, segment.events = first, later - first
         segment.start, segment.size, segment.replaces = HEADER_SIZE, len(content), True
         begin = place = Position(segment.sequence, HEADER_SIZE, first)

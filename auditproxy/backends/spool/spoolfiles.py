@@ -8,7 +8,7 @@ from auditproxy.audit.gaps import Gap
 from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.spool.opening import POSITION, SYNCED
 from auditproxy.backends.spool.position import Item, Position, PositionFile, SyncedMark
-from auditproxy.backends.spool.records import HEADER_SIZE
+from auditproxy.backends.spool.records import HEADER_SIZE, LONGEST_LINE, RECORD_SIZE
 from auditproxy.backends.spool.segments import SegmentsReader, SegmentWriter, SpoolSegment
 
 LONGEST_SEGMENT = 16 * 1024 * 1024
@@ -79,8 +79,13 @@ class SpoolFiles:
 
     @property
     def longest_record(self) -> int:
-        """Bytes of a record that has room in an empty spool."""
-        return self.maximum_bytes - 2 * HEADER_SIZE
+        """Bytes of a record that has room in an empty spool, and is read again."""
+        return min(self.maximum_bytes - 2 * HEADER_SIZE, RECORD_SIZE + LONGEST_LINE)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is the spool's size that bounds a record."""
+        return self.longest_record < RECORD_SIZE + LONGEST_LINE
 
     def _segment(self) -> SpoolSegment:
         """The segment of the cursor."""

@@ -43,7 +43,7 @@ class SpoolStore(SpoolFiles):
         found = look(self.folder)
         self.notes += found.notes
         self._segments = found.segments
-        self.size = sum(each.size for each in found.segments)
+        self.size = sum(each.stored for each in found.segments)
         self._cursor = self._acknowledged = found.begin
         self.cut_bytes = found.cut_bytes
         self._position.is_there = found.has_position
@@ -270,7 +270,7 @@ class SpoolStore(SpoolFiles):
         with contextlib.suppress(FileNotFoundError):
             segment.path.unlink()
         self._segments.remove(segment)
-        self.size -= segment.size
+        self.size -= segment.stored
 
     def _close_writer(self) -> None:
         if self._writer is not None:
