@@ -19,6 +19,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.logfiles.locks import lock
 from auditproxy.backends.logfiles.oldfiles import OldFiles, Work
 from auditproxy.backends.logfiles.room import fault_of_room
@@ -177,6 +178,12 @@ class RotatingFile:
         except OSError as error:
             return (error.strerror or type(error).__name__).lower()
         return fault_of_room(self._descriptor, self.path.parent)
+
+    def sync(self, disk: Disk) -> None:
+        """Return when the disk has what was written since the last rotation; raises OSError."""
+        if self._descriptor >= 0:
+            disk.sync(self._descriptor)
+            disk.sync_folder(self.path.absolute().parent)
 
     def reopen(self) -> None:
         """Close the file, so that the next line opens whatever is at the path then.
