@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from auditproxy.apis.session import Record
 from auditproxy.app.sessions.recordingfolder import open_store
+from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.options import SessionOptions
 from auditproxy.recordings.names import stem
@@ -27,7 +28,7 @@ class Opening:
         self.folder.mkdir(mode=0o700)
         self.reports: list[str] = []
 
-    def open(self, *faults: int) -> None:
+    def open(self, *faults: int, disk: Disk | None = None) -> None:
         """As a start does, with a disk that has such faults."""
         log = SessionLog(
             rotating(self.log, Clocks()),
@@ -43,7 +44,7 @@ class Opening:
             log,
             self.reports.append,
             observer=Counted(),
-            disk=FaultyDisk(*faults),
+            disk=disk or FaultyDisk(*faults),
         )
 
     def left(self, number: int) -> Path:
@@ -61,6 +62,35 @@ class Opening:
         """Paths and digests of the lines."""
         lines = map(json.loads, self.log.read_text().splitlines())
         return [(line["recording"]["path"], line["recording"]["sha256"]) for line in lines]
+
+
+class Killed(BaseException):
+    """The end of a process, at any place."""
+
+
+class KillingDisk(Disk):
+    """Ends the process where the log is to be synced."""
+
+    def sync(self, descriptor: int) -> None:
+        """It comes to nothing."""
+        raise Killed
+
+
+def test_killed_before_the_disk_has_the_lines(tmp_path: Path) -> None:
+    """No recording has its name: the next start finds all, and what the log has is not repeated."""
+    opening = Opening(tmp_path)
+    parts = [opening.left(number) for number in range(3)]
+    with pytest.raises(Killed):
+        opening.open(disk=KillingDisk())
+    assert opening.names() == [part.name for part in parts]
+    log = opening.log.read_bytes().splitlines(keepends=True)
+    assert len(log) == 3
+    opening.log.write_bytes(b"".join(log[:2]))
+    opening.open()
+    assert opening.names() == [part.name.removesuffix(".part") for part in parts]
+    assert [path for path, _ in opening.ends()] == [
+        str(part).removesuffix(".part") for part in parts
+    ]
 
 
 def test_a_log_that_the_disk_does_not_have(tmp_path: Path) -> None:
