@@ -49,8 +49,8 @@ class RotatingFile:
     """The file at ``path``; sizes in bytes, ages in days, 0 meaning no limit.
 
     ``now`` gives the wall clock in UTC for names, ``monotonic`` seconds;
-    ``on_reopened`` hears why the file was opened again. A path that leads to no
-    regular file (a FIFO, a device) is written to and never rotated.
+    ``on_reopened`` hears why the file was opened again, or that it was truncated. A path that
+    leads to no regular file (a FIFO, a device) is written to and never rotated.
     """
 
     def __init__(
@@ -272,8 +272,10 @@ class RotatingFile:
         else:
             reason = "" if (facts.st_dev, facts.st_ino) == self._identity else "replaced"
             if not reason and stat.S_ISREG(facts.st_mode) and facts.st_size < self._size:
-                # Another process truncated it; O_APPEND continues at its end.
+                # O_APPEND continues at its end, which may be within a line.
                 self._size = facts.st_size
+                self._torn = is_torn(self.path, self._size)
+                self._on_reopened("truncated")
         if reason:
             # Closed first: if it cannot be opened, lines are lost and counted, not
             # written to a file that is not at the path.
