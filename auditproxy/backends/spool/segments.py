@@ -196,6 +196,10 @@ class SegmentsReader:
             self._reader = None
 
 
+class DeletedError(OSError):
+    """The disk has what was written, and no name leads to it."""
+
+
 class SegmentWriter:
     """Appends to a new segment; what a failed write leaves is cut off as far as possible."""
 
@@ -218,11 +222,13 @@ class SegmentWriter:
         """Append bytes, and return when the disk has them.
 
         Raises OSError, and is closed then: after a failed sync no one can know what a descriptor's
-        next one means.
+        next one means. DeletedError where another process has removed the file.
         """
         try:
             _write(self._descriptor, content)
             self._disk.sync(self._descriptor)
+            if not os.fstat(self._descriptor).st_nlink:
+                raise DeletedError(errno.ENOENT, "deleted by another process", str(self.path))
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self.size)

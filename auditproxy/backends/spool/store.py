@@ -16,7 +16,7 @@ from auditproxy.audit.gaps import Gap
 from auditproxy.backends.spool.opening import look, take
 from auditproxy.backends.spool.position import Item, Position
 from auditproxy.backends.spool.records import EVENT, GAP, HEADER_SIZE, Damage, Header, SpoolRecord
-from auditproxy.backends.spool.segments import SegmentWriter, SpoolSegment, sync_last
+from auditproxy.backends.spool.segments import DeletedError, SegmentWriter, SpoolSegment, sync_last
 from auditproxy.backends.spool.spoolfiles import SpoolFiles
 
 
@@ -111,7 +111,12 @@ class SpoolStore(SpoolFiles):
             self._begin_segment()
         assert self._writer is not None
         content = b"".join(records)
-        self._writer.append(content)
+        try:
+            self._writer.append(content)
+        except DeletedError:
+            # What was in it before is missing, and is found when it is to be sent.
+            self._begin_segment(reuses=False)
+            self._writer.append(content)
         segment = self._segments[-1]
         segment.size += len(content)
         segment.events += events

@@ -2,6 +2,7 @@
 
 import errno
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
@@ -309,6 +310,40 @@ def test_empty_segments_that_are_there(tmp_path: Path) -> None:
     again.put("b")
     assert again.take() == ["b"]
     again.store.close()
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_file_that_is_deleted_meanwhile(tmp_path: Path, *, restarts: bool) -> None:
+    """T254: what is stored then has a name at once; what was in the file is missed, and counted."""
+    kept = Kept(tmp_path)
+    kept.put("a", "b")
+    (path,) = tmp_path.glob("*.spool")
+    path.unlink()
+    kept.put("c")
+    assert names(tmp_path) == ["00000000000000000002.spool"]
+    if restarts:
+        kept.store.close()
+        kept = Kept(tmp_path)
+    kept.put("d")
+    assert kept.take() == (["c", "gap 2", "d"] if restarts else ["gap 2", "c", "d"])
+    assert [events for events, _ in kept.lost] == [2]
+    kept.store.acknowledge(3)
+    assert kept.store.waiting == 0
+    kept.store.close()
+
+
+def test_a_folder_that_is_deleted_meanwhile(tmp_path: Path) -> None:
+    """T254: nothing is stored there any more, which is a fault."""
+    kept = Kept(tmp_path / "spool")
+    kept.put("a")
+    shutil.rmtree(tmp_path / "spool")
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            kept.put("b")
+    (tmp_path / "spool").mkdir()
+    kept.put("b")
+    assert kept.take() == ["gap 1", "b"]
+    kept.store.close()
 
 
 def test_a_short_write(tmp_path: Path) -> None:
