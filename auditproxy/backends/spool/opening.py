@@ -110,8 +110,10 @@ def _small_files(folder: Path, found: FoundSpool) -> tuple[Position | None, Posi
     if mark is None and synced.exists():
         what = "the file of what the disk has had is damaged, or of another spool"
         found.notes.append(f"{what}: it is not known what is missing at the end")
-    if known is None and not segments:
+    if mark is not None and known is None and not segments:
         # Nothing is known of what it counts.
+        what = "its files are gone, and with them what was acknowledged"
+        found.notes.append(f"{what}: it is not known whether the last events were sent")
         mark = None
     if mark is None:
         synced.unlink(missing_ok=True)

@@ -528,6 +528,25 @@ def test_names_that_no_spool_gives(tmp_path: Path) -> None:
     assert not holds_records(tmp_path)
 
 
+def test_all_but_the_mark_is_gone(tmp_path: Path) -> None:
+    """T250: how much is missing is not known, which is said once."""
+    kept = Kept(tmp_path)
+    kept.put("a", "b")
+    kept.store.close()
+    for path in (*tmp_path.glob("*.spool"), tmp_path / "acknowledged"):
+        path.unlink()
+    again = Kept(tmp_path)
+    assert again.store.notes == [
+        "its files are gone, and with them what was acknowledged: it is not known whether the last "
+        "events were sent"
+    ]
+    again.put("c")
+    again.store.close()
+    third = Kept(tmp_path)
+    assert (third.take(), third.store.notes, third.lost) == (["c"], [], [])
+    third.store.close()
+
+
 ABSURD = st.one_of(st.integers(0, 1500), st.sampled_from([2**40, 2**62, 2**62 + 1]))
 LIES = st.builds(Position, st.one_of(st.integers(0, 6), ABSURD), ABSURD, ABSURD)
 
