@@ -58,6 +58,14 @@ def take(folder: Path) -> int:
     return descriptor
 
 
+def is_taken(folder: Path, descriptor: int) -> bool:
+    """Whether the lock that keeps a folder is still there for others to see; raises OSError."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(folder / "lock"))
+    except FileNotFoundError:
+        return False
+
+
 def look(folder: Path) -> FoundSpool:
     """What is in a folder of which this process has the lock; raises OSError.
 

@@ -103,7 +103,7 @@ class PositionFile:
 
     def make(self, position: Position, disk: Disk) -> None:
         """Have the disk hold the file, unless it is there; raises OSError."""
-        if not self.is_there:
+        if not self.is_there or not self._path.exists():
             write_position(self._path, position, disk)
             self.is_there = True
 
@@ -136,6 +136,8 @@ class SyncedMark:
     def keep(self, position: Position) -> None:
         """The disk has what is before a position. Never raises: an older mark is true as well."""
         with contextlib.suppress(OSError):
+            if self._descriptor >= 0 and not os.fstat(self._descriptor).st_nlink:
+                self.close()
             if self._descriptor < 0:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
                 self._descriptor = open_regular(self._path, flags)

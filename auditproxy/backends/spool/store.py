@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from auditproxy.audit.gaps import Gap
-from auditproxy.backends.spool.opening import look, take
+from auditproxy.backends.spool.opening import is_taken, look, take
 from auditproxy.backends.spool.position import Item, Position
 from auditproxy.backends.spool.records import EVENT, GAP, HEADER_SIZE, Damage, Header, SpoolRecord
 from auditproxy.backends.spool.segments import DeletedError, SegmentWriter, SpoolSegment, sync_last
@@ -128,6 +128,7 @@ class SpoolStore(SpoolFiles):
         raises OSError.
         """
         last = self._segments[-1] if self._segments else None
+        self._keep_folder()
         self._position.make(self._acknowledged, self._disk)
         is_open = self._writer is not None and self._writer.is_open
         is_reused = last is not None and last.is_empty and reuses and not is_open
@@ -143,6 +144,15 @@ class SpoolStore(SpoolFiles):
             self._segments.append(segment)
             self.size += segment.size
         self._synced.keep(segment.end)
+
+    def _keep_folder(self) -> None:
+        """Take the folder again where another process has removed it, or its lock; raises OSError,
+        also where a third one has taken it meanwhile.
+        """
+        if not is_taken(self.folder, self._lock):
+            lock = take(self.folder)
+            os.close(self._lock)
+            self._lock = lock
 
     # --- reading -------------------------------------------------------------------
 

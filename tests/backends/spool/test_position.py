@@ -85,6 +85,9 @@ def test_a_mark(tmp_path_factory: pytest.TempPathFactory, positions: list[Positi
         mark.keep(position)
         assert read_position(path) == position
     assert path.stat().st_mode & 0o777 == 0o600
+    path.unlink()
+    mark.keep(positions[0])
+    assert read_position(path) == positions[0]
     mark.close()
     SyncedMark(path).keep(Position(1, 2, 3))
     assert read_position(path) == Position(1, 2, 3)
