@@ -101,6 +101,7 @@ class SpoolBackend:
             disk=disk,
             gap_line=self._gap_line,
             lost=self._damaged,
+            said=self._say,
             counted=self._form.counted,
         )
         self.intake = Intake(

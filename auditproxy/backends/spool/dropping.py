@@ -42,10 +42,16 @@ class DroppingStore(SpoolStore):
         disk: Disk,
         gap_line: Callable[[Gap], bytes],
         lost: Callable[[int, int], None],
+        said: Callable[[str], None] = lambda text: None,
         counted: Callable[[bytes], CountedLine] = event_counted,
     ) -> None:
         super().__init__(
-            folder, maximum_bytes=maximum_bytes, disk=disk, gap_line=gap_line, lost=lost
+            folder,
+            maximum_bytes=maximum_bytes,
+            disk=disk,
+            gap_line=gap_line,
+            lost=lost,
+            said=said,
         )
         self._counted = counted
 

@@ -19,7 +19,8 @@ SEGMENTS = 8
 
 class SpoolFiles:
     """The files of a spool; ``gap_line`` makes the line of a gap, ``lost`` hears how many events
-    turned out to be missing, and in how many bytes nothing was found.
+    turned out to be missing, and in how many bytes nothing was found, and ``said`` what operators
+    should know at once.
 
     ``notes`` are what operators should know of the folder as it was found, and ``cut_bytes`` how
     many bytes were cut off its end.
@@ -33,6 +34,7 @@ class SpoolFiles:
         disk: Disk,
         gap_line: Callable[[Gap], bytes],
         lost: Callable[[int, int], None],
+        said: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.folder = folder
         self.maximum_bytes = maximum_bytes
@@ -40,6 +42,7 @@ class SpoolFiles:
         self._disk = disk
         self._gap_line = gap_line
         self._lost = lost
+        self._said = said
         self._segments: list[SpoolSegment] = []
         self._writer: SegmentWriter | None = None
         self._reader = SegmentsReader()

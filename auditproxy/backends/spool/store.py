@@ -113,8 +113,9 @@ class SpoolStore(SpoolFiles):
         content = b"".join(records)
         try:
             self._writer.append(content)
-        except DeletedError:
+        except DeletedError as error:
             # What was in it before is missing, and is found when it is to be sent.
+            self._said(f"{error.filename} was deleted by another process: begun another one")
             self._begin_segment(reuses=False)
             self._writer.append(content)
         segment = self._segments[-1]

@@ -321,6 +321,7 @@ def test_a_file_that_is_deleted_meanwhile(tmp_path: Path, *, restarts: bool) -> 
     (path,) = tmp_path.glob("*.spool")
     path.unlink()
     kept.put("c")
+    assert kept.said == [f"{path} was deleted by another process: begun another one"]
     assert names(tmp_path) == ["00000000000000000002.spool"]
     if restarts:
         kept.store.close()
