@@ -66,7 +66,7 @@ class SessionMetrics:
         )
         self._log_reopened = Counter(
             "auditproxy_session_log_reopened",
-            "How often the session log was reopened, by reason.",
+            "How often the session log was reopened, or was found truncated, by reason.",
             ("reason",),
             registry=registry,
         )

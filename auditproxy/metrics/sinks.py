@@ -40,7 +40,7 @@ class SinkMetrics:
         )
         self._log_reopened = Counter(
             "auditproxy_audit_log_reopened",
-            "How often the log file was reopened, by reason.",
+            "How often the log file was reopened, or was found truncated, by reason.",
             ("reason",),
             registry=registry,
         )

@@ -1,6 +1,10 @@
 """A recording that a killed proxy left: cut to its last whole line, marked, and given its name.
 
-One that was finished and has no name yet gets its name and is not changed.
+    left over     --repair-->         without its name, for which a line of the session log is due
+                  --name_repaired-->  named, when the log has that line
+
+One that was finished or repaired and has no name yet is not changed: a proxy may be killed between
+the two as well, and the next one finds it again.
 """
 
 import errno
@@ -13,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from auditproxy.apis.session import RecordingReference
-from auditproxy.recordings.appending import lock, refuse_taken, sync_folder
+from auditproxy.recordings.appending import lock, refuse_taken
 from auditproxy.recordings.forms import RecordingForm
 from auditproxy.recordings.names import PART, SEALED
 from auditproxy.recordings.segments import ARCHIVE_END, segments
@@ -24,17 +28,20 @@ _BLOCK = 256 * 1024
 _TIME = re.compile(rb"\[([0-9]{1,12}\.[0-9]{6}), ")
 _END = re.compile(rb'\[[0-9.]+, "a", "\{\\"type\\":\\"End\\"[,}]')
 """The note of the end, as asciicast.py writes it: what a stream carried has another code."""
+_MARK = re.compile(rb'\[[0-9.]+, "a", "\{\\"type\\":\\"Unfinished\\"[,}]')
+"""That of a repair."""
 _START = "0.000000"
 
 
 def repair(
     path: Path, new_form: Callable[[], RecordingForm], report: Callable[[str], None]
 ) -> RecordingReference | None:
-    """Finish the file at ``path``; what it is now, or None where there is nothing to keep.
+    """Finish the file at ``path``; what it is with its name, or None where nothing is to be kept.
 
     None for one that another process writes, and for one without a whole line, which is removed.
-    Unfinished for one that was cut and marked. One that has its end gets its name alone; what it is
-    worth is in its end, and not in the reference. A full disk costs the mark, not the recording.
+    Unfinished for one that is cut and marked. One that has its end is left as it is; what it is
+    worth is in its end, and not in the reference. So is an encrypted one that was marked before.
+    A full disk costs the mark, not the recording.
     ``report`` hears how many bytes were cut off, or removed with the file.
     Raises OSError, also for a file with another name, which may be outside of the folder, and where
     there is a recording of the name that it should get; nothing is done to either.
@@ -52,7 +59,7 @@ def repair(
         refuse_taken(target)
         if found.st_nlink != 1:
             raise OSError(errno.EMLINK, "it is a hard link: the file has another name")
-        end, mark = _remains(path, descriptor, new_form)
+        end, mark, is_marked = _remains(path, descriptor, new_form)
         if not end:
             path.unlink()
             report(f"{path}: nothing of it is whole; its {found.st_size} bytes are removed")
@@ -68,19 +75,27 @@ def repair(
             except OSError:
                 os.ftruncate(descriptor, end)
         os.fsync(descriptor)
-        os.rename(path, target)
-        sync_folder(target.parent)
         digest, size = _digest(descriptor)
-        state: Literal["Unfinished", "None"] = "Unfinished" if mark else "None"
+        state: Literal["Unfinished", "None"] = "Unfinished" if mark or is_marked else "None"
         return RecordingReference(path=str(target), state=state, sha256=digest, bytes=size)
     finally:
         os.close(descriptor)
 
 
+def name_repaired(target: Path) -> None:
+    """Give a recording its name that ``repair`` returned; the folder is to be synced behind it.
+
+    Raises OSError, also where something has the name already.
+    """
+    refuse_taken(target)
+    os.rename(target.with_name(target.name + PART), target)
+
+
 def _remains(
     path: Path, descriptor: int, new_form: Callable[[], RecordingForm]
-) -> tuple[int, bytes]:
-    """Where the last whole piece ends, 0 without one, and the mark that is to follow it.
+) -> tuple[int, bytes, bool]:
+    """Where the last whole piece ends, 0 without one, the mark that is to follow it, and whether
+    it has one already.
 
     No mark for a recording that has its end.
     """
@@ -91,33 +106,37 @@ def _remains(
         for count, last in enumerate(segments(descriptor), 1):  # noqa: B007 - the last one
             pass
         if last is None:
-            return 0, b""
+            return 0, b"", False
         if os.pread(descriptor, ARCHIVE_END + 1, last.end) == bytes(ARCHIVE_END):
-            return last.end + ARCHIVE_END, b""
+            return last.end + ARCHIVE_END, b"", False
         if form.suffix != SEALED:
             # Recordings are not encrypted any more: nothing can be added but the archive's end.
-            return last.end, bytes(ARCHIVE_END)
+            return last.end, bytes(ARCHIVE_END), False
         form = form.resumed(count)
-        return last.end, form.piece(_mark(last.seconds), last.seconds) + form.ending()
-    end, seconds, finished = _plain_end(descriptor)
-    return end, b"" if finished else _mark(seconds)
+        return last.end, form.piece(_mark(last.seconds), last.seconds) + form.ending(), False
+    end, seconds, last_note = _plain_end(descriptor)
+    is_marked = _MARK.match(last_note) is not None
+    is_finished = is_marked or _END.match(last_note) is not None
+    return end, b"" if is_finished else _mark(seconds), is_marked
 
 
 def _mark(seconds: str) -> bytes:
     return note_lines(seconds, UnfinishedNote())
 
 
-def _plain_end(descriptor: int) -> tuple[int, str, bool]:
-    """Where the last whole line ends, 0 without one; its time; whether the end is noted."""
+def _plain_end(descriptor: int) -> tuple[int, str, bytes]:
+    """Where the last whole line ends, 0 without one; its time; and the line before it, b"" where
+    the file does not end there.
+    """
     size = os.fstat(descriptor).st_size
     end = _last_line_end(descriptor, size)
     # Two lines are needed, each no longer than readers take.
     start = max(0, end - 2 * LONGEST_LINE)
     lines = os.pread(descriptor, end - start, start).rsplit(b"\n", 3)[-3:-1]
     match = _TIME.match(lines[-1]) if lines else None
-    # The label of the note follows it, and then nothing.
-    finished = end == size and len(lines) == 2 and _END.match(lines[0]) is not None
-    return end, match[1].decode("ascii") if match else _START, finished
+    # The label of a note follows it, and then nothing.
+    last_note = lines[0] if end == size and len(lines) == 2 else b""
+    return end, match[1].decode("ascii") if match else _START, last_note
 
 
 def _last_line_end(descriptor: int, size: int) -> int:

@@ -10,17 +10,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from auditproxy.apis.session import Record, RecordingReference, Session
-from auditproxy.recordings.appending import AppendedFile, reason_of
+from auditproxy.recordings.appending import AppendedFile, reason_of, sync_folder
 from auditproxy.recordings.forms import PlainForm, RecordingForm
 from auditproxy.recordings.names import LOCK, PART, is_finished, is_unfinished, stem
 from auditproxy.recordings.recording import Recording
-from auditproxy.recordings.recovery import repair
+from auditproxy.recordings.recovery import name_repaired, repair
 from auditproxy.recordings.settling import Settling
 from auditproxy.recordings.usage import RecordingLimits, RecordingObserver, RecordingUsage
 from auditproxy.sessions.asciicast import CastWriter
 
 _ROOM = 64 * 1024
 """Bytes that there must be room for when a recording begins."""
+
+
+Logged = Callable[[tuple[RecordingReference, ...]], tuple[RecordingReference, ...]]
+
+
+def _all_of(found: tuple[RecordingReference, ...]) -> tuple[RecordingReference, ...]:
+    """There is no line to wait for."""
+    return found
 
 
 class RecordingRefused(Exception):  # noqa: N818 - what happened to the session
@@ -115,12 +123,15 @@ class RecordingStore:
                 raise RecordingRefused(recording.stopped)
         return recording
 
-    def recover(self) -> tuple[RecordingReference, ...]:
+    def recover(self, logged: Logged = _all_of) -> tuple[RecordingReference, ...]:
         """Finish what a killed proxy left: call it at start, before the first recording.
 
         Returns those whose end is missing, as Unfinished, and those that were finished and lacked
-        their name alone. Makes the folder, 0700, where it is missing. Leaves alone what another
-        process writes. Faults of single files are reported; raises OSError for the folder.
+        their name alone. ``logged`` gets them before they have their names, and returns those whose
+        line is safe. The others get theirs at the next start, which finds them again; so they
+        do where the process is killed meanwhile. Makes the folder, 0700, where it is missing.
+        Leaves alone what another process writes. Faults of single files are reported; raises
+        OSError for the folder.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = []
@@ -133,8 +144,21 @@ class RecordingStore:
                     continue
                 if reference is not None:
                     found.append(reference)
+            if found:
+                self._name(logged(tuple(found)))
         self._usage.sweep(now=True)
         return tuple(found)
+
+    def _name(self, references: tuple[RecordingReference, ...]) -> None:
+        for reference in references:
+            try:
+                name_repaired(Path(reference.path))
+            except OSError as error:
+                self._report(f"{reference.path} cannot get its name: {reason_of(error)}")
+        try:
+            sync_folder(self.folder)
+        except OSError as error:
+            self._report(f"{self.folder} cannot be synced: {reason_of(error)}")
 
     def fault(self) -> str:
         """Why no recording can be begun now, after what can be done about it; else ""."""

@@ -8,10 +8,11 @@ A file that takes no more, such as standard output without a reader, does not ho
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from auditproxy.apis.session import SessionEvent
 from auditproxy.backends.log import LineWriter, describe, public_text
+from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.logfiles.rotation import RotatingFile
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.serializer.json import encode
@@ -74,6 +75,42 @@ class SessionLog:
                 self._thread.run(self._write_next)
         if why:
             self._lost(1, why)
+
+    def write_first(self, events: Sequence[SessionEvent], disk: Disk) -> int:
+        """Write lines before any other is emitted; how many of the first need not come again.
+
+        They are written, and the disk has them, when it returns. What waits for a reader, such as
+        standard output, gets them as from ``emit``, and is not waited for.
+        """
+        writer = self._writer
+        if not isinstance(writer, RotatingFile) or not writer.is_regular:
+            for event in events:
+                self.emit(event)
+            return len(events)
+        done = written = 0
+        for event in events:
+            for listener in self._listeners:
+                listener(event)
+            try:
+                writer.write(encode(event) + b"\n")
+                written += 1
+            except OSError as error:
+                self._report(f"session log: {describe(error)}")
+                self._fault = public_text(error)
+                break
+            except Exception as error:
+                # It would fail again.
+                self._lost(1, describe(error))
+            done += 1
+        try:
+            if written:
+                writer.sync(disk)
+        except OSError as error:
+            self._report(f"session log: {describe(error)}")
+            return 0
+        if written:
+            self._metrics.line(LOG, "written", written)
+        return done
 
     def _write_next(self) -> None:
         """Write the oldest line, on the thread."""

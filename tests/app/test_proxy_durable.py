@@ -148,7 +148,9 @@ async def test_chmod(tmp_path: Path) -> None:
 
 
 async def test_truncated(tmp_path: Path) -> None:
-    """T256: copytruncate: no hole and no half line is left; what was copied and what follows is all."""
+    """T256: copytruncate: no hole and no half line is left; what was copied and what follows is all.
+    It is said within a second or so, without a request.
+    """
     async with (
         FakeUpstream(replying(answer(200, b"ok"))) as upstream,
         started(upstream.port, tmp_path, DURABLE) as proxy,
@@ -158,6 +160,10 @@ async def test_truncated(tmp_path: Path) -> None:
             await proxy.until_written(2 * copied)
             (tmp_path / f"copy{copied}").write_bytes(proxy.log.read_bytes())
             os.truncate(proxy.log, 0)
+            # Found without a request.
+            count = b'auditproxy_audit_log_reopened_total{reason="truncated"} %d.0' % copied
+            await proxy.until_shown("/metrics", count, seconds=5)
+        await proxy.until_said("was truncated by another process: what was cut off is gone")
         assert await served(proxy)
         assert await stop(proxy) == 0
     whole = b"".join((tmp_path / f"copy{number}").read_bytes() for number in range(1, 4))

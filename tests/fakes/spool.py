@@ -35,12 +35,14 @@ class Kept:
 
     def __init__(self, folder: Path, maximum_bytes: int = 2**20, disk: Disk | None = None) -> None:
         self.lost: list[tuple[int, int]] = []
+        self.said: list[str] = []
         self.store = DroppingStore(
             folder,
             maximum_bytes=maximum_bytes,
             disk=disk or Disk(),
             gap_line=gap_line,
             lost=lambda events, size: self.lost.append((events, size)),
+            said=lambda text: self.said.append(text),
         )
         self.store.open()
 

@@ -129,6 +129,68 @@ class TestLeftOver:
         assert (reference.state, reference.bytes) == ("Complete", len(content))
         assert stores.files() == [Path(reference.path).name]
 
+    @pytest.mark.parametrize("new_form", [PlainForm, lambda: SealedForm(bytes)])
+    @pytest.mark.parametrize("finished", [True, False])
+    def test_killed_before_its_line_is_written(
+        self, stores: Stores, new_form: Callable[[], RecordingForm], *, finished: bool
+    ) -> None:
+        """It has no name until then: the next start finds the same content again."""
+        recording = stores.new(new_form=new_form).open(a_session(), Record.OUTPUT, moment=0)
+        recording.take(1, [Carried(OUT, b"whole\r\n")])
+        recording.flush()
+        if finished:
+            recording.finish(2, Outcome(0), synced=False)
+        path = Path(recording.path)
+        del recording
+        reopened = self.dead(path)
+        asked = list[tuple[RecordingReference, ...]]()
+
+        def nothing(found: tuple[RecordingReference, ...]) -> tuple[RecordingReference, ...]:
+            asked.append(found)
+            return ()
+
+        for _ in range(3):
+            store = reopened(stores)
+            store._new_form = new_form
+            (found,) = store.recover(nothing)
+            assert [path.name] == stores.files()
+            assert asked.pop() == (found,)
+            assert found.path == str(path).removesuffix(".part")
+            assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        # Of an encrypted one that has an end it is not known which.
+        is_known = new_form is PlainForm and not finished
+        assert found.state == ("Unfinished" if is_known else "None")
+        assert reopened(stores).recover() == (found,)
+        assert [Path(found.path).name] == stores.files()
+        assert stores.lines == []
+        if new_form is PlainForm:
+            note = EndNote(exit_code=0, bytes_out=7) if finished else UnfinishedNote()
+            assert read_recording(found.path).notes() == [note]
+
+    def test_what_gets_no_name(self, stores: Stores) -> None:
+        """A fault of one is reported, and others get theirs."""
+        paths, store = [], stores.new()
+        for number in range(2):
+            session = a_session(id=str(number))
+            recording = store.open(session, Record.OUTPUT, moment=0)
+            recording.take(1, [Carried(OUT, b"whole\r\n")])
+            recording.flush()
+            paths.append(Path(recording.path))
+            del recording
+            reopened = self.dead(paths[-1])
+
+        def taken(found: tuple[RecordingReference, ...]) -> tuple[RecordingReference, ...]:
+            Path(found[0].path).write_bytes(b"other")
+            return found
+
+        assert len(reopened(stores).recover(taken)) == 2
+        names = [path.name.removesuffix(".part") for path in paths]
+        assert stores.files() == [names[0], paths[0].name, names[1]]
+        target = stores.folder / names[0]
+        assert stores.lines == [
+            f"{target} cannot get its name: there is another {names[0]} already"
+        ]
+
     @pytest.mark.parametrize(("kept", "more"), [(-5, b""), (None, b"[3.0")])
     def test_half_an_end(self, stores: Stores, kept: int | None, more: bytes) -> None:
         """What does not end with its whole end is unfinished."""

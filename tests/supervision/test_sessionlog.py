@@ -5,14 +5,17 @@ import json
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
 from auditproxy.apis.session import SessionEvent, SessionEventType
 from auditproxy.backends.log import LineWriter
 from auditproxy.metrics.sessions import SessionMetrics
+from auditproxy.serializer.json import encode
 from auditproxy.sessions.lines import SessionLines
 from auditproxy.supervision.sessionlog import SessionLog
+from tests.fakes.durable import EIO, FaultyDisk
 from tests.fakes.recorded import STARTED, a_session
 from tests.fakes.rotating import Clocks, rotating
 from tests.fakes.waiting import until
@@ -221,3 +224,49 @@ async def test_a_fault_at_the_end_is_told(lines: int) -> None:
         written.log.emit(LINE)
     await written.closed()
     assert written.reports == ["session log: closing /a: input/output error"]
+
+
+def test_lines_of_the_start(tmp_path: Path) -> None:
+    """They are in the file, and the disk has them, when the call returns."""
+    path, disk = tmp_path / "a.log", FaultyDisk()
+    written = Written(rotating(path, Clocks()))
+    assert written.log.write_first([LINE, LINE], disk) == 2
+    assert len(disk.survived(path).splitlines()) == len(written.heard) == 2
+    assert disk.did == ["file", "folder"]
+    assert written.count("written") == 2
+
+
+def test_lines_of_the_start_that_cannot_be_written(tmp_path: Path) -> None:
+    """Those that are left come again; all, where the disk may have none."""
+    path, disk = tmp_path / "a.log", FaultyDisk(EIO)
+    written = Written(rotating(path, Clocks()))
+    assert written.log.write_first([LINE, LINE], disk) == 0
+    assert written.reports == ["session log: input/output error"]
+
+
+def test_lines_of_the_start_for_a_file_that_fails(tmp_path: Path) -> None:
+    """The first one that cannot be written ends it; one that never can is lost, and counted."""
+    path, disk = tmp_path / "a.log", FaultyDisk()
+    size = len(encode(LINE)) + 1
+    written = Written(rotating(path, Clocks(), size=2 * size))
+    long = msgspec.structs.replace(LINE, reason="x" * size)
+    assert written.log.write_first([LINE, long, LINE], disk) == 3
+    assert len(path.read_bytes().splitlines()) == 2
+    assert (written.count("written"), written.count("dropped")) == (2, 1)
+    path.unlink()
+    path.mkdir()
+    again = Written(rotating(path, Clocks()))
+    assert again.log.write_first([LINE, LINE], disk) == 0
+    assert again.reports == [f"session log: {path}: is a directory"]
+    assert again.count("dropped") in (0, None)
+
+
+@pytest.mark.parametrize("has_writer", [True, False])
+async def test_lines_of_the_start_for_a_reader(*, has_writer: bool) -> None:
+    """They are queued as others are, and hold up nobody."""
+    writer = Lines()
+    written = Written(writer if has_writer else None)
+    assert written.log.write_first([LINE, LINE], FaultyDisk()) == 2
+    await written.log.close(5)
+    assert len(writer.written) == (2 if has_writer else 0)
+    assert len(written.heard) == 2

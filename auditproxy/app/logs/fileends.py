@@ -14,14 +14,14 @@ from auditproxy.audit.chain.checkpoints import Checkpoint
 from auditproxy.audit.chain.links import ChainEnd, is_sound, read_link
 from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.logfiles.oldfiles import COMPRESSED, older_files
-from auditproxy.backends.logfiles.tails import first_line, last_line
+from auditproxy.backends.logfiles.tails import NotLinesError, first_line, last_line
 
 MAXIMUM_FILES = 64
 """Rotated files that are read for it, the newest first."""
 
 GONE = "the file that ended here was not there any more when its end was signed"
 
-_DAMAGED = (EOFError, BadGzipFile, zlib.error)
+_DAMAGED = (EOFError, BadGzipFile, zlib.error, NotLinesError)
 
 
 def stored_end(path: Path, disk: Disk) -> bytes:
@@ -67,7 +67,7 @@ def unsigned_ends(
             if is_oldest and before is not None and _is_due(before, end.chain, last):
                 found.append((before, GONE))
     except _DAMAGED:
-        # What is behind a damaged archive is not signed; verify names it.
+        # What is behind a damaged file is not signed; verify names it.
         pass
     return found[::-1]
 

@@ -213,7 +213,8 @@ def _rotating_file(
     def on_reopened(reason: str) -> None:
         reopened(reason)
         if reason != "signal":
-            text = f"{flag} {path} was {reason} by another process: reopened it"
+            then = "what was cut off is gone" if reason == "truncated" else "reopened it"
+            text = f"{flag} {path} was {reason} by another process: {then}"
             report(OperatorLine(text, flag=flag))
 
     def in_background(work: Callable[[], None]) -> None:

@@ -3,11 +3,14 @@
     killed while it ran                the recording has no end: neither has the line
     killed between its end and line    the line says what the recording's end says
 
-The proxy that finds the recording writes it, so that a log has the SHA-256 of every recording.
+The proxy that finds the recording writes it, so that a log has the SHA-256 of every recording: the
+recording gets its name behind that, so that a proxy that is killed first leaves both to the next.
 """
 
 import os
 import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,42 +48,67 @@ class _Ended(msgspec.Struct):
 _LINE = msgspec.json.Decoder(_Ended)
 
 
-def logged_ends(path: str) -> frozenset[str]:
-    """Names of recordings whose end the last TAIL bytes of a session log have; raises nothing.
+@dataclass(frozen=True, slots=True)
+class LoggedEnds:
+    """What the last lines of a session log say of ends: by the name of the recording, its SHA-256
+    in each of them.
+    """
+
+    digests: Mapping[str, frozenset[str]]
+
+    def has(self, reference: RecordingReference) -> bool:
+        """Whether the log has the end of a recording, as it is.
+
+        One that was cut may have a line from before that, when it was longer.
+        """
+        digests = self.digests.get(os.path.basename(reference.path), frozenset())
+        return bool(digests) and (reference.state != "Unfinished" or reference.sha256 in digests)
+
+
+def logged_ends(path: str) -> LoggedEnds:
+    """The ends that the last TAIL bytes of a session log have; raises nothing.
 
     What is not a regular file has none. Lines of rotated files are not read.
     """
+    found: dict[str, frozenset[str]] = {}
+    for reference in filter(None, map(_ended, _tail(path).split(b"\n"))):
+        name = os.path.basename(reference.path)
+        found[name] = found.get(name, frozenset()) | {reference.sha256}
+    return LoggedEnds(found)
+
+
+def _tail(path: str) -> bytes:
     if path in ("", "-"):
-        return frozenset()
+        return b""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode):
-                return frozenset()
-            tail = os.pread(descriptor, TAIL, max(0, facts.st_size - TAIL))
+                return b""
+            return os.pread(descriptor, TAIL, max(0, facts.st_size - TAIL))
         finally:
             os.close(descriptor)
     except OSError:
-        return frozenset()
-    return frozenset(filter(None, map(_ended, tail.split(b"\n"))))
+        return b""
 
 
-def _ended(line: bytes) -> str:
-    """The name of the recording of a SessionEnded; "" of any other line."""
+def _ended(line: bytes) -> RecordingReference | None:
+    """The recording of a SessionEnded; None of any other line."""
     if _ENDED not in line:
-        return ""
+        return None
     try:
         found = _LINE.decode(line)
     except (msgspec.DecodeError, RecursionError, ValueError):
-        return ""
-    if found.type != SessionEventType.ENDED or found.recording is None:
-        return ""
-    return os.path.basename(found.recording.path)
+        return None
+    return found.recording if found.type == SessionEventType.ENDED else None
 
 
-def end_of_killed(reference: RecordingReference, moment: int) -> SessionEvent:
-    """Its SessionEnded; ``moment`` is nanoseconds since the epoch, the time of the repair.
+def end_of_killed(
+    reference: RecordingReference, moment: int, at: Path | None = None
+) -> SessionEvent:
+    """Its SessionEnded; ``moment`` is nanoseconds since the epoch, the time of the repair. ``at``
+    is where the recording is as long as it has no name.
 
     Who and where are from the recording's header, of an encrypted one from its name. Bytes, exit
     code and reason are those of its end, where it has one that can be read. A header that cannot be
@@ -89,7 +117,7 @@ def end_of_killed(reference: RecordingReference, moment: int) -> SessionEvent:
     path = Path(reference.path)
     end = None
     try:
-        summary = summary_of(path)
+        summary = summary_of(at or path)
     except UnreadableRecording:
         session, seconds = _by_name(take_apart(path.name)), None
     else:

@@ -2,39 +2,32 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproxy.apis.faults import Unusable
-from auditproxy.apis.session import Record, RecordingReference, Session, SessionEvent
+from auditproxy.apis.session import Record, Session, SessionEvent
 from auditproxy.app.logs.logbackend import open_line_file, session_rotation
 from auditproxy.app.operatorlog import Report
-from auditproxy.app.sessions.killedsessions import end_of_killed, logged_ends
+from auditproxy.app.sessions.recordingfolder import open_store, recording_folder
 from auditproxy.app.sessions.recordingstate import RecordingState
 from auditproxy.app.sessions.sessionwebhook import open_session_webhook
-from auditproxy.app.standardstreams import counted
 from auditproxy.backends.ending import at_once
 from auditproxy.clients.webhook import WebhookTarget
 from auditproxy.files.files import Files
-from auditproxy.files.sessionrecording import USABLE
 from auditproxy.metrics.registry import Metrics
 from auditproxy.notifiers.dispatcher import AlertDispatcher
 from auditproxy.options import Options, SessionOptions
 from auditproxy.recordings.encryption import Encrypt
-from auditproxy.recordings.forms import PlainForm
 from auditproxy.recordings.objectstore import S3ObjectStore
 from auditproxy.recordings.recording import Recording
-from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.upload import RecordingUploads
 from auditproxy.recordings.uploadsettings import UploadSettings
-from auditproxy.recordings.usage import SWEEP_INTERVAL, RecordingLimits
+from auditproxy.recordings.usage import SWEEP_INTERVAL
 from auditproxy.sockets.tasks import spawn
 from auditproxy.supervision.sessionlog import Listener, SessionLog
 from auditproxy.supervision.supervisor import Supervisor
@@ -43,14 +36,8 @@ if TYPE_CHECKING:
     from auditproxy.supervision.sessionspool import SessionSpool
     from auditproxy.supervision.sessionwebhook import SessionWebhook
 
-SECONDS_A_DAY = 86400.0
-
 Work = Callable[[], None]
 Sleep = Callable[[float], Awaitable[None]]
-
-
-def _not_uploaded(path: Path) -> None:
-    """Recordings stay in their folder."""
 
 
 class TimedStore:
@@ -181,11 +168,6 @@ def session_listeners(alerts: AlertDispatcher | None) -> tuple[Listener, ...]:
     return (hear,)
 
 
-def recording_folder(sessions: SessionOptions) -> Path:
-    """The folder of recordings as events name it: whole, for readers in other folders."""
-    return Path(os.path.abspath(sessions.recording_dir))
-
-
 def describe_sessions(options: Options, files: Files) -> str:
     """The start-up line about what is kept of sessions; "" where nothing is."""
     sessions, policy = options.sessions, files.recording_policy
@@ -237,7 +219,14 @@ def open_sessions(
     uploads = _uploads(sessions, files, metrics, report)
     store = None
     if sessions.recording_config_file:
-        store = _store(sessions, files, uploads, metrics, report, log.emit)
+        store = open_store(
+            sessions,
+            log,
+            report,
+            observer=metrics.sessions,
+            encrypt=files.encryption,
+            uploads=uploads,
+        )
     if uploads is not None:
         uploads.start()
     supervisor = Supervisor(
@@ -290,60 +279,3 @@ def _uploads(
         random=random.SystemRandom().random,
         remove_uploaded=upload.remove_uploaded,
     )
-
-
-def _emit_ends(
-    found: tuple[RecordingReference, ...], sessions: SessionOptions, emit: Listener
-) -> None:
-    """A line for each recording that was found, unless the log has its end already.
-
-    One that was finished may have its line: its name came after it.
-    """
-    logged = logged_ends(sessions.log_path)
-    for reference in found:
-        if reference.state == "Unfinished" or os.path.basename(reference.path) not in logged:
-            emit(end_of_killed(reference, time.time_ns()))
-
-
-def _store(
-    sessions: SessionOptions,
-    files: SessionFiles,
-    uploads: RecordingUploads | None,
-    metrics: Metrics,
-    report: Report,
-    emit: Listener,
-) -> RecordingStore:
-    encrypt = files.encryption
-    store = RecordingStore(
-        recording_folder(sessions),
-        RecordingLimits(
-            per_session=sessions.recording_max_session_size,
-            total=sessions.recording_max_total_size,
-            minimum_free=sessions.recording_min_free_space,
-            maximum_age=sessions.recording_max_age * SECONDS_A_DAY,
-        ),
-        report,
-        wall=time.time,
-        monotonic=time.monotonic,
-        observer=metrics.sessions,
-        new_form=PlainForm if encrypt is None else partial(SealedForm, encrypt),
-        on_finished=_not_uploaded if uploads is None else uploads.offer,
-        keep_until_uploaded=uploads is not None,
-    )
-    try:
-        recovered = store.recover()
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise Unusable(
-            f"--session-recording-dir {sessions.recording_dir} cannot be used: {why}; {USABLE}"
-        ) from None
-    if recovered:
-        _emit_ends(recovered, sessions, emit)
-    cut = sum(reference.state == "Unfinished" for reference in recovered)
-    if cut:
-        logged = "; the session log has their SHA-256" if sessions.log_path else ""
-        report(
-            f"--session-recording-dir {sessions.recording_dir}: {counted(cut, 'recording of a')} "
-            f"proxy that was killed {'is' if cut == 1 else 'are'} marked as unfinished{logged}"
-        )
-    return store

@@ -19,17 +19,13 @@ from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.logfiles.oldfiles import COMPRESSED
 from auditproxy.backends.logfiles.room import fault_of_room
 from auditproxy.backends.logfiles.rotation import RotatingFile
+from auditproxy.backends.logfiles.tails import whole_length
 
 LONGEST_WRITE = MEBIBYTE
 """Bytes of lines in one write; a line that is longer is written by itself."""
 
 _ATTEMPTS = 3
 """How often lines are written to a file that is deleted meanwhile."""
-
-_BLOCK = 64 * 1024
-_LONGEST_TAIL = 256 * MEBIBYTE
-"""Bytes at the end of a file in which the end of the last whole line is looked for."""
-
 
 Line = bytes | tuple[bytes, ...]
 """A line, or its parts."""
@@ -227,25 +223,10 @@ class DurableFile(RotatingFile):
 
     def _last_line_end(self) -> int:
         """Where the last whole line ends; nothing was promised of what a crash left behind it."""
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            end = self._size
-            while end > max(0, self._size - _LONGEST_TAIL):
-                start = max(0, end - _BLOCK)
-                found = os.pread(descriptor, end - start, start).rfind(b"\n")
-                if found >= 0:
-                    self._tell_cut(self._size - start - found - 1)
-                    return start + found + 1
-                end = start
-        finally:
-            os.close(descriptor)
-        if end:
-            raise OSError(errno.EINVAL, "it does not consist of lines", str(self.path))
-        self._tell_cut(self._size)
-        return 0
-
-    def _tell_cut(self, size: int) -> None:
+        end = whole_length(self.path, self._size)
+        size = self._size - end
         self._fault = f"{self.path} ended within a line: its {size} bytes were cut off"
+        return end
 
     def _before_rotation(self) -> None:
         self._settle()

@@ -29,6 +29,8 @@ COMPRESSED = ".gz"
 _STAMP = "%Y-%m-%dT%H-%M-%S"
 _STAMP_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}", re.ASCII)
 _DAY = datetime.timedelta(days=1)
+AHEAD = _DAY
+"""How much later than now a file may be named for the next one to be named behind it."""
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 
 _DISK = Disk()
@@ -64,12 +66,23 @@ class OldFiles:
     def next_name(self, later: int = 0) -> Path:
         """``audit-2026-11-23T13-16-39.368.log`` for ``audit.log``; milliseconds in UTC.
 
-        ``later`` is how many milliseconds after this moment.
+        ``later`` is how many milliseconds after this moment. Where the clock was set back, no more
+        than AHEAD, the name is behind that of the newest file: names in order are files in order.
         """
-        now = self._now() + later * _MILLISECOND
+        now = self._behind_the_newest(self._now()) + later * _MILLISECOND
         stamp = f"{now.strftime(_STAMP)}.{now.microsecond // 1000:03d}"
         stem, suffix = _name_parts(self._path.name)
         return self._path.with_name(f"{stem}-{stamp}{suffix}")
+
+    def _behind_the_newest(self, now: datetime.datetime) -> datetime.datetime:
+        """The moment, or the one behind the newest file that is not of a clock that was wrong."""
+        with contextlib.suppress(OSError):
+            for stamp, _ in rotated_files(self._path):
+                if stamp <= now:
+                    break
+                if stamp <= now + AHEAD:
+                    return stamp + _MILLISECOND
+        return now
 
     def mill_later(self) -> None:
         """Have old files removed and compressed, if anything of that is wanted."""

@@ -19,11 +19,12 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.logfiles.locks import lock
 from auditproxy.backends.logfiles.oldfiles import OldFiles, Work
 from auditproxy.backends.logfiles.room import fault_of_room
 from auditproxy.backends.logfiles.stream import Stream
-from auditproxy.backends.logfiles.tails import whole_length
+from auditproxy.backends.logfiles.tails import is_torn
 
 CHECK_INTERVAL = 1.0
 """Seconds between two checks that the file is still the one at its path, and between two
@@ -48,8 +49,8 @@ class RotatingFile:
     """The file at ``path``; sizes in bytes, ages in days, 0 meaning no limit.
 
     ``now`` gives the wall clock in UTC for names, ``monotonic`` seconds;
-    ``on_reopened`` hears why the file was opened again. A path that leads to no
-    regular file (a FIFO, a device) is written to and never rotated.
+    ``on_reopened`` hears why the file was opened again, or that it was truncated. A path that
+    leads to no regular file (a FIFO, a device) is written to and never rotated.
     """
 
     def __init__(
@@ -178,6 +179,12 @@ class RotatingFile:
             return (error.strerror or type(error).__name__).lower()
         return fault_of_room(self._descriptor, self.path.parent)
 
+    def sync(self, disk: Disk) -> None:
+        """Return when the disk has what was written since the last rotation; raises OSError."""
+        if self._descriptor >= 0:
+            disk.sync(self._descriptor)
+            disk.sync_folder(self.path.absolute().parent)
+
     def reopen(self) -> None:
         """Close the file, so that the next line opens whatever is at the path then.
 
@@ -231,7 +238,7 @@ class RotatingFile:
         self._just_opened = True
         if self._stream is None:
             self._alone = lock(self._descriptor)
-            self._torn = self._size > 0 and whole_length(self.path, self._size) < self._size
+            self._torn = is_torn(self.path, self._size)
         if self._gone:
             reason, self._gone = self._gone, ""
             self._on_reopened(reason)
@@ -265,8 +272,10 @@ class RotatingFile:
         else:
             reason = "" if (facts.st_dev, facts.st_ino) == self._identity else "replaced"
             if not reason and stat.S_ISREG(facts.st_mode) and facts.st_size < self._size:
-                # Another process truncated it; O_APPEND continues at its end.
+                # O_APPEND continues at its end, which may be within a line.
                 self._size = facts.st_size
+                self._torn = is_torn(self.path, self._size)
+                self._on_reopened("truncated")
         if reason:
             # Closed first: if it cannot be opened, lines are lost and counted, not
             # written to a file that is not at the path.

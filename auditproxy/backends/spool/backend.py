@@ -101,6 +101,7 @@ class SpoolBackend:
             disk=disk,
             gap_line=self._gap_line,
             lost=self._damaged,
+            said=self._say,
             counted=self._form.counted,
         )
         self.intake = Intake(
@@ -208,8 +209,12 @@ class SpoolBackend:
     def _damaged(self, events: int, size: int) -> None:
         """Events are missing on the disk; on the thread."""
         words = self._form.words
-        missing = words.count(events, "is missing", "are missing")
-        self._say(f"{size} bytes are damaged, {missing}; {words.any} says so")
+        found = []
+        if size:
+            found.append(f"{size} bytes are damaged")
+        if events:
+            found.append(words.count(events, "is missing", "are missing"))
+        self._say(f"{', '.join(found)}; {words.any} says so")
         if events:
             text = "files of the spool are damaged or missing"
             self._losses.lost(events, plugin=PLUGIN, reason="damaged", text=text)

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from auditproxy.backends.logfiles.disk import Disk
+from auditproxy.backends.logfiles.regular import open_regular
 
 MAXIMUM_BYTES = 64 * 1024 * 1024
 """Bytes of the file; one event alone may have more."""
@@ -31,8 +32,8 @@ class DeadLetters:
 
         Raises OSError, DeadLettersFullError.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self._path, flags, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        descriptor = open_regular(self._path, flags)
         try:
             size = os.fstat(descriptor).st_size
             if size and size + len(line) >= self._maximum_bytes:

@@ -42,10 +42,16 @@ class DroppingStore(SpoolStore):
         disk: Disk,
         gap_line: Callable[[Gap], bytes],
         lost: Callable[[int, int], None],
+        said: Callable[[str], None] = lambda text: None,
         counted: Callable[[bytes], CountedLine] = event_counted,
     ) -> None:
         super().__init__(
-            folder, maximum_bytes=maximum_bytes, disk=disk, gap_line=gap_line, lost=lost
+            folder,
+            maximum_bytes=maximum_bytes,
+            disk=disk,
+            gap_line=gap_line,
+            lost=lost,
+            said=said,
         )
         self._counted = counted
 
@@ -95,7 +101,8 @@ class DroppingStore(SpoolStore):
         content = b"".join((head, *kept, *(record(GAP, line) for line in lines)))
         replace(segment.path, content, self._disk)
         self._reader.close()
-        self.size += len(content) - segment.size
+        self.size += len(content) - segment.stored
+        segment.absent = 0
         segment.first, segment.events = first, later - first
         segment.start, segment.size, segment.replaces = HEADER_SIZE, len(content), True
         begin = place = Position(segment.sequence, HEADER_SIZE, first)

@@ -87,7 +87,8 @@ class Filling:
             filled.unmade[entry] = ("encode-error", str(error))
             return b""
         if len(made) > self._store.longest_record:
-            text = f"{self._words.any} is larger than the whole spool"
+            than = "the whole spool" if self._store.is_small else "a spool takes"
+            text = f"{self._words.any} is larger than {than}"
             filled.unmade[entry] = ("too-large", text)
             return b""
         return made

@@ -6,9 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditproxy.backends.logfiles.locks import lock
+from auditproxy.backends.spool.founded import can_be_acknowledged, can_be_synced, read_until
 from auditproxy.backends.spool.position import Position, read_position
-from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, RECORD_SIZE, Damage, SpoolRecord
-from auditproxy.backends.spool.segments import RecordReader, SpoolSegment, found_in, path_of
+from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, Damage, SpoolRecord
+from auditproxy.backends.spool.segments import (
+    RecordReader,
+    SpoolSegment,
+    found_in,
+    named_in,
+    path_of,
+)
 
 POSITION = "acknowledged"
 """The file of what was acknowledged."""
@@ -51,20 +58,24 @@ def take(folder: Path) -> int:
     return descriptor
 
 
+def is_taken(folder: Path, descriptor: int) -> bool:
+    """Whether the lock that keeps a folder is still there for others to see; raises OSError."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(folder / "lock"))
+    except FileNotFoundError:
+        return False
+
+
 def look(folder: Path) -> FoundSpool:
     """What is in a folder of which this process has the lock; raises OSError.
 
     Segments that are of no use are removed. What is damaged at the end of the last is cut off where
     the disk had not had it, as far as is known: half an event.
     """
-    file, mark = folder / POSITION, read_position(folder / SYNCED)
-    known, segments = read_position(file), found_in(folder)
-    if known is not None and not _is_founded(known, segments, mark):
-        known = None
-    found = FoundSpool(segments, has_position=known is not None)
-    if known is None and segments and file.exists():
-        what = "the file of what was acknowledged is damaged, or of another spool"
-        found.notes.append(f"{what}: all is sent again")
+    segments = found_in(folder)
+    found = FoundSpool(segments)
+    known, mark = _small_files(folder, found)
+    found.has_position = known is not None
     begin = max((each.sequence for each in segments if each.replaces), default=0)
     if known is not None:
         begin = max(begin, known.segment)
@@ -75,12 +86,9 @@ def look(folder: Path) -> FoundSpool:
         if segment.sequence < begin or is_copy:
             segment.path.unlink()
             segments.remove(segment)
-    if known is None and not segments:
-        # Nothing is known of what it counts.
-        (folder / SYNCED).unlink(missing_ok=True)
-        mark = None
     _number(found, known, mark)
-    if mark is not None and mark.segment >= begin:
+    is_left = mark is not None and (known is None or known < mark)
+    if mark is not None and is_left and mark.segment >= begin:
         _complete(found, folder, mark, known.number if known else 0)
     found.begin = _begin(segments, known, begin)
     if len(segments) == 1 and found.begin.number < segments[0].first:
@@ -88,29 +96,36 @@ def look(folder: Path) -> FoundSpool:
     return found
 
 
-def _is_founded(known: Position, segments: list[SpoolSegment], mark: Position | None) -> bool:
-    """Whether these segments can have been acknowledged up to there.
+def _small_files(folder: Path, found: FoundSpool) -> tuple[Position | None, Position | None]:
+    """What was acknowledged and what the disk has had, each None where it cannot be true.
 
-    A file of another spool is whole too, and what is before a position is not sent.
+    A mark that cannot is removed: what is written from now on would make it seem true.
     """
-    own = next((each for each in segments if each.sequence == known.segment), None)
-    if own is not None:
-        begins = 0 if own.replaces else own.first
-        return own.first < 0 or begins <= known.number <= own.first + _most_events(known.offset)
-    if not segments or known.segment < segments[-1].sequence:
-        return True
-    last = segments[-1]
-    most = last.first + _most_events(last.size)
-    if known.segment == last.sequence + 1 and known.offset == 0 and known.number <= most:
-        # All was acknowledged, and the last one had not been removed yet.
-        return True
-    # Its own segment is gone, of which the disk has had as much.
-    return mark is not None and mark.segment >= known.segment and mark.number >= known.number
-
-
-def _most_events(size: int) -> int:
-    """The events that so many bytes of a segment have at most."""
-    return max(0, size - HEADER_SIZE) // RECORD_SIZE
+    segments = found.segments
+    position, synced = folder / POSITION, folder / SYNCED
+    known, mark = read_position(position), read_position(synced)
+    if known is not None and not can_be_acknowledged(known, segments, mark):
+        last = segments[-1].sequence
+        if mark is not None and min(known.segment, mark.segment) > last:
+            # Both are of a spool that has more segments.
+            mark = None
+        known = None
+    if known is None and position.exists():
+        what = "the file of what was acknowledged is damaged, or of another spool"
+        found.notes.append(f"{what}: all is sent again")
+    if mark is not None and not can_be_synced(mark, segments, known):
+        mark = None
+    if mark is None and synced.exists():
+        what = "the file of what the disk has had is damaged, or of another spool"
+        found.notes.append(f"{what}: it is not known what is missing at the end")
+    if mark is not None and known is None and not segments:
+        # Nothing is known of what it counts.
+        what = "its files are gone, and with them what was acknowledged"
+        found.notes.append(f"{what}: it is not known whether the last events were sent")
+        mark = None
+    if mark is None:
+        synced.unlink(missing_ok=True)
+    return known, mark
 
 
 def _complete(found: FoundSpool, folder: Path, mark: Position, number: int) -> None:
@@ -121,9 +136,11 @@ def _complete(found: FoundSpool, folder: Path, mark: Position, number: int) -> N
     if not segments or mark.segment > segments[-1].sequence:
         path = path_of(folder, mark.segment)
         segments.append(SpoolSegment(path, mark.segment, number, HEADER_SIZE, HEADER_SIZE))
+        segments[-1].absent = HEADER_SIZE
     last = segments[-1]
     if mark.segment == last.sequence and (mark.offset > last.size or mark.number > number):
         found.is_short = True
+        last.absent += max(0, mark.offset - last.size)
         last.size = max(last.size, mark.offset)
         last.events = max(last.events, mark.number - last.first)
 
@@ -133,11 +150,11 @@ def holds_records(folder: Path) -> bool:
     changed, and another process may use it. Raises OSError.
     """
     known = read_position(folder / POSITION)
-    names = [path for path in folder.glob("*.spool") if path.stem.isdigit()]
+    sizes = {number: path.stat().st_size for number, path in named_in(folder)}
     return any(
-        known is None or (int(path.stem), path.stat().st_size) > (known.segment, known.offset)
-        for path in names
-        if path.stat().st_size > HEADER_SIZE
+        known is None or (number, size) > (known.segment, known.offset)
+        for number, size in sizes.items()
+        if size > HEADER_SIZE
     )
 
 
@@ -203,9 +220,14 @@ def _begin(found: list[SpoolSegment], known: Position | None, begin: int) -> Pos
     if known is not None and oldest.replaces and known.number < oldest.first:
         # It is of the file that this one has replaced.
         known = None
-    is_sound = oldest.start > 0 and known is not None and known.offset <= oldest.size
-    if known is not None and known.segment == oldest.sequence and is_sound:
-        return Position(oldest.sequence, max(known.offset, oldest.start), known.number)
+    if known is not None and known.segment == oldest.sequence and oldest.start > 0:
+        if known.offset <= oldest.stored or not oldest.stored:
+            return Position(oldest.sequence, max(known.offset, oldest.start), known.number)
+        # It is shorter than what was acknowledged of it: what is there is sent again, because it
+        # may never have been, and what was acknowledged is not missing.
+        there = read_until(oldest, oldest.stored).events
+        number = max(oldest.first, known.number - there)
+        return Position(oldest.sequence, oldest.start, number)
     if known is None or oldest.replaces:
         return Position(oldest.sequence, oldest.start, oldest.first)
     # With a number from before it, what is missing shows at the end of this segment.

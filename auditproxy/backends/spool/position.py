@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditproxy.backends.logfiles.disk import Disk
+from auditproxy.backends.logfiles.regular import open_regular
+from auditproxy.backends.spool.records import HIGHEST
 
 _LINE = re.compile(rb"(spool 1 (\d{1,19}) (\d{1,19}) (\d{1,19}) )([0-9a-f]{8})\n")
 
@@ -41,23 +43,26 @@ class Item:
 
 
 def read_position(path: Path) -> Position | None:
-    """The position in a file; None where there is none that is whole. Raises OSError."""
+    """The position in a file; None where there is none that is whole, or its numbers are absurd.
+
+    Raises OSError, also where it is not a regular file.
+    """
     try:
-        with path.open("rb") as file:
+        with open(open_regular(path), "rb") as file:
             found = _LINE.fullmatch(file.read(128))
     except FileNotFoundError:
         return None
     if found is None or zlib.crc32(found[1]) != int(found[5], 16):
         return None
-    return Position(*(int(found[group]) for group in (2, 3, 4)))
+    numbers = [int(found[group]) for group in (2, 3, 4)]
+    return Position(*numbers) if max(numbers) <= HIGHEST else None
 
 
 def write_position(path: Path, position: Position, disk: Disk | None) -> None:
     """Replace the file; with a disk, it has it then. Raises OSError."""
     line = _line(position)
     beside = path.with_suffix(".new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(beside, flags, 0o600)
+    descriptor = open_regular(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
     try:
         if os.write(descriptor, line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -78,7 +83,7 @@ def _line(position: Position) -> bytes:
 
 def _write_over(path: Path, position: Position, disk: Disk | None) -> None:
     """Write over a file that is there, which needs no space; raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = open_regular(path, os.O_WRONLY | os.O_NOFOLLOW)
     try:
         os.pwrite(descriptor, _line(position), 0)
         if disk is not None:
@@ -98,7 +103,7 @@ class PositionFile:
 
     def make(self, position: Position, disk: Disk) -> None:
         """Have the disk hold the file, unless it is there; raises OSError."""
-        if not self.is_there:
+        if not self.is_there or not self._path.exists():
             write_position(self._path, position, disk)
             self.is_there = True
 
@@ -131,9 +136,11 @@ class SyncedMark:
     def keep(self, position: Position) -> None:
         """The disk has what is before a position. Never raises: an older mark is true as well."""
         with contextlib.suppress(OSError):
+            if self._descriptor >= 0 and not os.fstat(self._descriptor).st_nlink:
+                self.close()
             if self._descriptor < 0:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                self._descriptor = os.open(self._path, flags, 0o600)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+                self._descriptor = open_regular(self._path, flags)
             os.pwrite(self._descriptor, _line(position), 0)
 
     def close(self) -> None:

@@ -13,6 +13,8 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+from auditproxy.apis.units import MEBIBYTE
+
 MAGIC = b"\x89APSPL1\n"
 EVENT, GAP = b"\xffEVT", b"\xffGAP"
 """Marks: of an event, and of an event that stands for missing ones, which has no number."""
@@ -22,6 +24,10 @@ _RECORD = struct.Struct(">4sII")
 HEADER_SIZE = _HEADER.size
 RECORD_SIZE = _RECORD.size
 """Bytes that a record has beside its line."""
+HIGHEST = 2**62
+"""No number of a segment or of an event is higher; one that is read and is has been damaged."""
+LONGEST_LINE = 256 * MEBIBYTE
+"""Bytes of a line; a record that says to have more is damaged, and is not read."""
 REPLACES = 1
 """A flag: the segments before this one are of no use any more."""
 
@@ -65,6 +71,8 @@ def read_header(content: bytes) -> Header | None:
     magic, sequence, first, flags, check = _HEADER.unpack_from(content)
     if magic != MAGIC or zlib.crc32(content[: HEADER_SIZE - 4]) != check:
         return None
+    if max(sequence, first) > HIGHEST:
+        return None
     return Header(sequence, first, flags)
 
 
@@ -101,7 +109,7 @@ def _record_at(content: bytes, start: int) -> SpoolRecord | bool:
         mark = content[start : start + 4]
         return EVENT.startswith(mark) or GAP.startswith(mark)
     mark, size, check = _RECORD.unpack_from(content, start)
-    if mark not in (EVENT, GAP):
+    if mark not in (EVENT, GAP) or size > LONGEST_LINE:
         return False
     begin, end = start + RECORD_SIZE, start + RECORD_SIZE + size
     if end > len(content):

@@ -13,6 +13,7 @@ from auditproxy.backends.logfiles.regular import open_regular
 from auditproxy.backends.spool.position import Position
 from auditproxy.backends.spool.records import (
     HEADER_SIZE,
+    HIGHEST,
     Damage,
     Header,
     SpoolRecord,
@@ -21,7 +22,7 @@ from auditproxy.backends.spool.records import (
     read_header,
 )
 
-_NAME = re.compile(r"(\d{20})\.spool")
+_NAME = re.compile(r"(\d{20})\.spool", re.ASCII)
 _WINDOW = 256 * 1024
 """Bytes that are read at once."""
 
@@ -31,7 +32,7 @@ class SpoolSegment:
     """A segment: where its records begin, how many bytes count, the number of its first event.
 
     ``events`` is how many it has. ``copies`` is the segment that the file is by its header, where
-    that is another one.
+    that is another one. Of ``size`` so many bytes are ``absent``: the file should have had them.
     """
 
     path: Path
@@ -42,6 +43,12 @@ class SpoolSegment:
     events: int = 0
     replaces: bool = False
     copies: int = 0
+    absent: int = 0
+
+    @property
+    def stored(self) -> int:
+        """Bytes that it has on the disk."""
+        return self.size - self.absent
 
     @property
     def end(self) -> Position:
@@ -59,18 +66,25 @@ def path_of(folder: Path, sequence: int) -> Path:
     return folder / f"{sequence:020d}.spool"
 
 
+def named_in(folder: Path) -> list[tuple[int, Path]]:
+    """The files of a folder that have the names of segments, by their numbers. Raises OSError.
+
+    A number that no spool reaches is that of another file.
+    """
+    names = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
+    found = sorted((int(name[1]), path) for name, path in names if name)
+    return [(sequence, path) for sequence, path in found if sequence <= HIGHEST]
+
+
 def found_in(folder: Path) -> list[SpoolSegment]:
     """The segments of a folder in their order; ``first`` is -1 where a header is damaged.
 
     A file that has no record yet and no whole header was being made; it is removed. Raises OSError.
     """
     segments = []
-    for path in sorted(folder.iterdir()):
-        if not (name := _NAME.fullmatch(path.name)):
-            continue
+    for sequence, path in named_in(folder):
         with SegmentReader(path) as reader:
             head, size = read_header(reader.read(0, HEADER_SIZE)), reader.size()
-        sequence = int(name[1])
         if head is None and size <= HEADER_SIZE:
             path.unlink()
         elif head is None or head.sequence != sequence:
@@ -182,6 +196,10 @@ class SegmentsReader:
             self._reader = None
 
 
+class DeletedError(OSError):
+    """The disk has what was written, and no name leads to it."""
+
+
 class SegmentWriter:
     """Appends to a new segment; what a failed write leaves is cut off as far as possible."""
 
@@ -204,11 +222,13 @@ class SegmentWriter:
         """Append bytes, and return when the disk has them.
 
         Raises OSError, and is closed then: after a failed sync no one can know what a descriptor's
-        next one means.
+        next one means. DeletedError where another process has removed the file.
         """
         try:
             _write(self._descriptor, content)
             self._disk.sync(self._descriptor)
+            if not os.fstat(self._descriptor).st_nlink:
+                raise DeletedError(errno.ENOENT, "deleted by another process", str(self.path))
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self.size)
@@ -246,8 +266,7 @@ def replace(path: Path, content: bytes, disk: Disk) -> None:
 
 
 def _create(path: Path) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(path, flags, 0o600)
+    return open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
 
 
 def _write(descriptor: int, content: bytes) -> None:

@@ -8,7 +8,7 @@ from auditproxy.audit.gaps import Gap
 from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.spool.opening import POSITION, SYNCED
 from auditproxy.backends.spool.position import Item, Position, PositionFile, SyncedMark
-from auditproxy.backends.spool.records import HEADER_SIZE
+from auditproxy.backends.spool.records import HEADER_SIZE, LONGEST_LINE, RECORD_SIZE
 from auditproxy.backends.spool.segments import SegmentsReader, SegmentWriter, SpoolSegment
 
 LONGEST_SEGMENT = 16 * 1024 * 1024
@@ -19,7 +19,8 @@ SEGMENTS = 8
 
 class SpoolFiles:
     """The files of a spool; ``gap_line`` makes the line of a gap, ``lost`` hears how many events
-    turned out to be missing, and in how many bytes nothing was found.
+    turned out to be missing, and in how many bytes nothing was found, and ``said`` what operators
+    should know at once.
 
     ``notes`` are what operators should know of the folder as it was found, and ``cut_bytes`` how
     many bytes were cut off its end.
@@ -33,6 +34,7 @@ class SpoolFiles:
         disk: Disk,
         gap_line: Callable[[Gap], bytes],
         lost: Callable[[int, int], None],
+        said: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.folder = folder
         self.maximum_bytes = maximum_bytes
@@ -40,6 +42,7 @@ class SpoolFiles:
         self._disk = disk
         self._gap_line = gap_line
         self._lost = lost
+        self._said = said
         self._segments: list[SpoolSegment] = []
         self._writer: SegmentWriter | None = None
         self._reader = SegmentsReader()
@@ -81,8 +84,13 @@ class SpoolFiles:
 
     @property
     def longest_record(self) -> int:
-        """Bytes of a record that has room in an empty spool."""
-        return self.maximum_bytes - 2 * HEADER_SIZE
+        """Bytes of a record that has room in an empty spool, and is read again."""
+        return min(self.maximum_bytes - 2 * HEADER_SIZE, RECORD_SIZE + LONGEST_LINE)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is the spool's size that bounds a record."""
+        return self.longest_record < RECORD_SIZE + LONGEST_LINE
 
     def _segment(self) -> SpoolSegment:
         """The segment of the cursor."""

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 
 from auditproxy.audit.gaps import Gap
-from auditproxy.backends.spool.opening import look, take
+from auditproxy.backends.spool.opening import is_taken, look, take
 from auditproxy.backends.spool.position import Item, Position
 from auditproxy.backends.spool.records import EVENT, GAP, HEADER_SIZE, Damage, Header, SpoolRecord
-from auditproxy.backends.spool.segments import SegmentWriter, SpoolSegment, sync_last
+from auditproxy.backends.spool.segments import DeletedError, SegmentWriter, SpoolSegment, sync_last
 from auditproxy.backends.spool.spoolfiles import SpoolFiles
 
 
@@ -43,7 +43,7 @@ class SpoolStore(SpoolFiles):
         found = look(self.folder)
         self.notes += found.notes
         self._segments = found.segments
-        self.size = sum(each.size for each in found.segments)
+        self.size = sum(each.stored for each in found.segments)
         self._cursor = self._acknowledged = found.begin
         self.cut_bytes = found.cut_bytes
         self._position.is_there = found.has_position
@@ -111,7 +111,13 @@ class SpoolStore(SpoolFiles):
             self._begin_segment()
         assert self._writer is not None
         content = b"".join(records)
-        self._writer.append(content)
+        try:
+            self._writer.append(content)
+        except DeletedError as error:
+            # What was in it before is missing, and is found when it is to be sent.
+            self._said(f"{error.filename} was deleted by another process: begun another one")
+            self._begin_segment(reuses=False)
+            self._writer.append(content)
         segment = self._segments[-1]
         segment.size += len(content)
         segment.events += events
@@ -123,6 +129,7 @@ class SpoolStore(SpoolFiles):
         raises OSError.
         """
         last = self._segments[-1] if self._segments else None
+        self._keep_folder()
         self._position.make(self._acknowledged, self._disk)
         is_open = self._writer is not None and self._writer.is_open
         is_reused = last is not None and last.is_empty and reuses and not is_open
@@ -138,6 +145,15 @@ class SpoolStore(SpoolFiles):
             self._segments.append(segment)
             self.size += segment.size
         self._synced.keep(segment.end)
+
+    def _keep_folder(self) -> None:
+        """Take the folder again where another process has removed it, or its lock; raises OSError,
+        also where a third one has taken it meanwhile.
+        """
+        if not is_taken(self.folder, self._lock):
+            lock = take(self.folder)
+            os.close(self._lock)
+            self._lock = lock
 
     # --- reading -------------------------------------------------------------------
 
@@ -270,7 +286,7 @@ class SpoolStore(SpoolFiles):
         with contextlib.suppress(FileNotFoundError):
             segment.path.unlink()
         self._segments.remove(segment)
-        self.size -= segment.size
+        self.size -= segment.stored
 
     def _close_writer(self) -> None:
         if self._writer is not None:

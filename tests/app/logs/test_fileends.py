@@ -10,6 +10,7 @@ import pytest
 from auditproxy.app.logs.fileends import GONE, stored_end, unsigned_ends
 from auditproxy.audit.chain.checkpoints import Checkpoint, read_checkpoint
 from auditproxy.audit.chain.links import ChainEnd, read_link
+from auditproxy.backends.logfiles import tails
 from tests.fakes.chains import ChainedLog, chained_log, verified
 from tests.fakes.chainstarts import Started, lines_of, reasons
 from tests.fakes.durable import FaultyDisk
@@ -97,8 +98,10 @@ def test_files_that_were_taken_away(tmp_path: Path) -> None:
     assert found == [(ends_of(log)[1], GONE), (ends_of(log)[2], "")]
 
 
-@pytest.mark.parametrize("what", ["cut", "changed", "other", "damaged"])
-def test_files_that_are_not_what_they_were(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["cut", "changed", "other", "damaged", "endless"])
+def test_files_that_are_not_what_they_were(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is signed of a file that does not end where the next one begins."""
     log = chained_log(12, 4)
     end, last = log.end, last_of(log, 1)
@@ -113,6 +116,10 @@ def test_files_that_are_not_what_they_were(what: str, tmp_path: Path) -> None:
     if what == "damaged":
         (tmp_path / NAMES[1]).unlink()
         (tmp_path / f"{NAMES[1]}.gz").write_bytes(b"\x1f\x8b")
+    elif what == "endless":
+        monkeypatch.setattr(tails, "LONGEST_LINE", 10_000)
+        (tmp_path / NAMES[1]).unlink()
+        (tmp_path / f"{NAMES[1]}.gz").write_bytes(gzip.compress(bytes(1_000_000)))
     found = unsigned_ends(tmp_path / "audit.log", end, last, FaultyDisk())
     assert found == [(ends[2], "")]
 

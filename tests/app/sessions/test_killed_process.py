@@ -4,18 +4,22 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from auditproxy.apis.session import Channel
+from auditproxy.apis.session import Channel, Record
+from auditproxy.recordings.names import stem
+from auditproxy.sessions.asciicast import header_line
 from auditproxy.sessions.castnotes import UnfinishedNote
 from auditproxy.sessions.wire.frames import BINARY, frame
 from auditproxy.tunnel.protocols import websocket_accept
+from tests.e2e.cluster import free_ports
 from tests.fakes import asciinema
-from tests.fakes.processes import Started, started
-from tests.fakes.recorded import read_recording
+from tests.fakes.processes import Started, serve_arguments, started
+from tests.fakes.recorded import a_session, read_recording
 from tests.fakes.waiting import until
 from tests.fakes.websocket import masked
 
@@ -71,17 +75,22 @@ async def session(proxy: Started, number: int) -> asyncio.StreamWriter:
     return writer
 
 
+def recording_flags(folder: Path) -> tuple[str, ...]:
+    """Those of a proxy that records into a folder of this one."""
+    (folder / "recording.yaml").write_text(POLICY)
+    return (
+        f"--session-recording-config-file={folder}/recording.yaml",
+        f"--session-recording-dir={folder}/recordings",
+        "--session-recording-min-free-space=0",
+        f"--session-log-path={folder}/sessions.log",
+    )
+
+
 async def test_kill_with_many_sessions(tmp_path: Path) -> None:
     """Every recording is readable to its last line, and the next start names and logs each."""
     folder = tmp_path / "recordings"
     folder.mkdir(mode=0o700)
-    (tmp_path / "recording.yaml").write_text(POLICY)
-    flags = (
-        f"--session-recording-config-file={tmp_path}/recording.yaml",
-        f"--session-recording-dir={folder}",
-        "--session-recording-min-free-space=0",
-        f"--session-log-path={tmp_path}/sessions.log",
-    )
+    flags = recording_flags(tmp_path)
     async with shells() as upstream:
         async with started(upstream, tmp_path, *flags) as proxy:
             opened = [await session(proxy, number) for number in range(SESSIONS)]
@@ -97,13 +106,8 @@ async def test_kill_with_many_sessions(tmp_path: Path) -> None:
                 writer.transport.abort()
         async with started(upstream, tmp_path, *flags):
             paths = sorted(path for path in folder.iterdir() if path.name[0] != ".")
-            # The lines are written beside the serving; what ends this process would end them.
-            log = tmp_path / "sessions.log"
-            await until(
-                lambda: log.read_text().count('"repaired"') == SESSIONS,
-                "each has its line",
-                seconds=60,
-            )
+            # What ends this process now ends no line.
+            assert (tmp_path / "sessions.log").read_text().count('"repaired"') == SESSIONS
     assert {path.suffix for path in paths} == {".cast"}
     shown = set()
     for path in paths:
@@ -122,3 +126,50 @@ async def test_kill_with_many_sessions(tmp_path: Path) -> None:
     }
     assert ends == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     asciinema.takes(paths, tmp_path)
+
+
+LEFT = 2000
+"""Recordings of a killed proxy: enough for the next one to be killed in the middle of them."""
+
+
+async def test_killed_again_while_it_starts(tmp_path: Path) -> None:
+    """Each recording has its line, however often the proxy is killed that is to write them: as soon
+    as it has marked a recording, written a line, or given a recording its name.
+    """
+    folder, log = tmp_path / "recordings", tmp_path / "sessions.log"
+    folder.mkdir(mode=0o700)
+    for number in range(LEFT):
+        left = a_session(id=f"s{number}", tty=False)
+        path = folder / f"{stem(left)}.cast.part"
+        path.write_bytes(header_line(left, Record.OUTPUT, 80, 24) + b'[1.000000, "o", "a')
+        path.chmod(0o600)
+
+    def marked() -> bool:
+        first = min(folder.glob("*.part"))
+        return first.read_bytes().count(b"Unfinished") > 0
+
+    def logged() -> bool:
+        return log.exists() and b'"repaired"' in log.read_bytes()
+
+    def named() -> bool:
+        return any(folder.glob("*.cast"))
+
+    flags = recording_flags(tmp_path)
+    port, health_port = free_ports(2)
+    arguments = [*serve_arguments(1, tmp_path, port, health_port), *flags]
+    for moment in (marked, logged, named):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "auditproxy", *arguments, stderr=asyncio.subprocess.DEVNULL
+        )
+        await until(moment, moment.__name__, seconds=60)
+        process.kill()
+        await process.wait()
+    async with started(1, tmp_path, *flags):
+        pass
+    paths = list(folder.glob("*.cast"))
+    assert len(paths) == LEFT
+    assert not list(folder.glob("*.part"))
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    ends = {line["recording"]["path"]: line["recording"]["sha256"] for line in lines}
+    assert ends == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    assert all(path.read_bytes().count(b'"m", "recording unfinished') == 1 for path in paths)

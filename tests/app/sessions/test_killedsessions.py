@@ -68,9 +68,10 @@ def test_what_is_not_known(tmp_path: Path) -> None:
     assert read_line(encode(line)) == (line,)
 
 
-def line_of(name: str, kind: str = "SessionEnded") -> bytes:
+def line_of(name: str, kind: str = "SessionEnded", sha256: str = "ab") -> bytes:
     """A line of a session log, with what is read of it."""
-    return json.dumps({"type": kind, "recording": {"path": f"/r/{name}"}}).encode() + b"\n"
+    recording = {"path": f"/r/{name}", "sha256": sha256}
+    return json.dumps({"type": kind, "recording": recording}).encode() + b"\n"
 
 
 def test_logged_ends(tmp_path: Path) -> None:
@@ -78,15 +79,32 @@ def test_logged_ends(tmp_path: Path) -> None:
     log = tmp_path / "sessions.log"
     other = b'{"type": "SessionEnded", "recording": 1}\n{"SessionEnded"\n{"type": "SessionEnded"}\n'
     log.write_bytes(line_of("a.cast") + other + line_of("b.cast", "SessionStarted"))
-    assert logged_ends(str(log)) == {"a.cast"}
+    assert logged_ends(str(log)).digests == {"a.cast": {"ab"}}
     log.write_bytes(line_of("old.cast") + b"x" * TAIL + b"\n" + line_of("new.cast"))
-    assert logged_ends(str(log)) == {"new.cast"}
+    assert logged_ends(str(log)).digests == {"new.cast": {"ab"}}
 
 
 @pytest.mark.parametrize("path", ["", "-", "/dev/null", "/absent", "/"])
 def test_logs_that_say_nothing(path: str) -> None:
     """What is not a file has no lines that could be read again."""
-    assert logged_ends(path) == frozenset()
+    assert logged_ends(path).digests == {}
+
+
+def test_whether_an_end_is_logged(tmp_path: Path) -> None:
+    """By its name; of one that was cut with its content too, which had been longer."""
+    log = tmp_path / "sessions.log"
+    log.write_bytes(
+        line_of("a.cast", sha256="cd") + line_of("b.cast") + line_of("b.cast", sha256="")
+    )
+    ends = logged_ends(str(log))
+    for name, is_logged, is_logged_unfinished in (
+        ("a.cast", True, False),
+        ("b.cast", True, True),
+        ("c.cast", False, False),
+    ):
+        found = RecordingReference(path=f"/other/{name}", sha256="ab", bytes=7)
+        assert ends.has(found) is is_logged
+        assert ends.has(reference(Path(found.path))) is is_logged_unfinished
 
 
 def test_through_a_node(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_folders_of_another_number_of_workers(tmp_path: Path) -> None:
     for name in ("spool", "spool-worker1", "spool-worker2", "spool-worker3"):
         (tmp_path / name).mkdir()
     for name in ("spool", "spool-worker1", "spool-worker3"):
-        (tmp_path / name / "1.spool").write_bytes(bytes(100))
+        (tmp_path / name / f"{1:020d}.spool").write_bytes(bytes(100))
     said = spool_doubts(spooled(folder))
     assert [text.split()[2] for text in said] == [
         str(tmp_path / "spool-worker1"),

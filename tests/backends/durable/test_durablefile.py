@@ -288,6 +288,23 @@ def test_truncated_by_another(tmp_path: Path) -> None:
     assert path.read_bytes() == b"a\nc\n"
 
 
+def test_truncated_within_a_line(tmp_path: Path) -> None:
+    """T256: found by the next look, without a line; what is committed then is on lines of its own."""
+    path, clocks = tmp_path / "audit.log", Clocks()
+    file = durable_file(path, FaultyDisk(), clocks)
+    file.commit([b"one\n", b"two\n"])
+    os.truncate(path, 6)
+    assert file.watch() == ""
+    assert clocks.reopened == ["truncated"]
+    os.truncate(path, 5)
+    file.commit([b"three\n", b"four\n"])
+    assert path.read_bytes() == b"one\nt\nthree\nfour\n"
+    assert clocks.reopened == ["truncated"] * 2
+    assert file.watch() == ""
+    file.commit([b"five\n"])
+    assert path.read_bytes().endswith(b"four\nfive\n")
+
+
 def test_no_longer_a_file(tmp_path: Path) -> None:
     """T258: what replaces the file is written to only if it can promise as much."""
     path = tmp_path / "audit.log"

@@ -53,6 +53,29 @@ def rotate_times(file: RotatingFile, clocks: Clocks, times: int, seconds: float)
         file.write(b"123\n")
 
 
+def test_a_clock_that_is_set_back(tmp_path: Path, clocks: Clocks) -> None:
+    """Names in order are files in order, also for the next process, and the newest ones are kept."""
+    for number in range(6):
+        if number == 2:
+            clocks.now -= datetime.timedelta(hours=3)
+        file = rotating(tmp_path / "a.log", clocks, size=2, backups=3)
+        clocks.pass_by(1)
+        file.write(b"%d\n" % number)
+    kept = [path.read_bytes() for path in reversed(older_files(tmp_path / "a.log"))]
+    assert kept == [b"2\n", b"3\n", b"4\n"]
+
+
+def test_a_name_of_a_clock_that_was_wrong(tmp_path: Path) -> None:
+    """One of another year does not become the year of what follows."""
+    old = old_files(tmp_path / "a.log")
+    (tmp_path / "a-2099-11-23T13-16-39.368.log").touch()
+    assert old.next_name().name == "a-2026-11-23T13-16-39.368.log"
+    (tmp_path / "a-2026-11-23T13-16-39.999.log").touch()
+    assert old.next_name().name == "a-2026-11-23T13-16-40.000.log"
+    assert old.next_name(3).name == "a-2026-11-23T13-16-40.003.log"
+    assert old_files(tmp_path / "absent" / "a.log").next_name().name.startswith("a-2026-11-23T13")
+
+
 def test_maximum_backups(tmp_path: Path, clocks: Clocks) -> None:
     """The newest so many are kept; a packed file and its plain sibling count once."""
     file = rotating(tmp_path / "a.log", clocks, size=4, backups=2)

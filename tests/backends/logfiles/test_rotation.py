@@ -192,6 +192,15 @@ def test_truncated_from_outside(tmp_path: Path, clocks: Clocks) -> None:
     clocks.pass_by(1)
     file.write(b"two\n")
     assert path.read_bytes() == b"two\n"
+    assert clocks.reopened == ["truncated"]
+    os.truncate(path, 2)
+    clocks.pass_by(1)
+    file.write(b"three\n")
+    assert path.read_bytes() == b"tw\nthree\n"
+    clocks.pass_by(1)
+    file.write(b"four\n")
+    assert path.read_bytes() == b"tw\nthree\nfour\n"
+    assert clocks.reopened == ["truncated"] * 2
 
 
 FULL_DISK = """

@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.backends.logfiles import tails
-from auditproxy.backends.logfiles.tails import first_line, last_line, whole_length
+from auditproxy.backends.logfiles.tails import (
+    NotLinesError,
+    first_line,
+    is_torn,
+    last_line,
+    whole_length,
+)
 
 
 @pytest.mark.parametrize("block", [1, 3, tails.BLOCK])
@@ -63,8 +71,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"line\n" * 1000)[:-12])
     with pytest.raises(EOFError):
         last_line([tmp_path / "a.gz"])
-    assert whole_length(tmp_path / "missing", 7) == 7
-    assert whole_length(tmp_path, 7) == 7
+    for path in (tmp_path / "missing", tmp_path):
+        with pytest.raises(OSError, match="No such file|Is a directory"):
+            whole_length(path, 7)
+        assert not is_torn(path, 7)
 
 
 @given(st.binary(max_size=40).map(lambda data: data.replace(b"\x00", b"\n")))
@@ -73,3 +83,60 @@ def test_whole_length(tmp_path_factory: pytest.TempPathFactory, content: bytes) 
     path = tmp_path_factory.mktemp("tails") / "a"
     path.write_bytes(content)
     assert whole_length(path, len(content)) == content.rfind(b"\n") + 1
+    assert is_torn(path, len(content)) == (content != b"" and not content.endswith(b"\n"))
+
+
+@pytest.mark.parametrize("block", [1, 7, tails.BLOCK])
+@pytest.mark.parametrize(
+    ("content", "last", "first", "torn"),
+    [
+        (b"x" * 9 + b"\n", True, True, True),
+        (b"one\n" + b"x" * 9 + b"\ntwo\n", True, True, True),
+        (b"x" * 10 + b"\n", False, False, True),
+        (b"one\n" + b"x" * 10 + b"\n", False, True, True),
+        (b"one\n" + b"x" * 10, True, True, True),
+        (b"one\n" + b"x" * 11, False, True, False),
+        (b"x" * 20, False, False, False),
+    ],
+)
+def test_a_line_that_is_too_long(
+    content: bytes,
+    last: bool,
+    first: bool,
+    torn: bool,
+    block: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No more of it is read than a line may have, torn or not, packed or not; it is a fault."""
+    monkeypatch.setattr(tails, "BLOCK", block)
+    monkeypatch.setattr(tails, "LONGEST_LINE", 10)
+    plain, packed = tmp_path / "a", tmp_path / "a.gz"
+    plain.write_bytes(content)
+    packed.write_bytes(gzip.compress(content))
+    for path in (plain, packed):
+        for read, fits in ((partial(last_line, [path]), last), (partial(first_line, path), first)):
+            if fits:
+                assert read().endswith(b"\n")
+            else:
+                with pytest.raises(NotLinesError, match="does not consist of lines"):
+                    read()
+    if torn:
+        assert whole_length(plain, len(content)) == content.rfind(b"\n") + 1
+    else:
+        with pytest.raises(NotLinesError):
+            whole_length(plain, len(content))
+
+
+def test_an_archive_of_nothing_but_zeros(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few KiB on the disk, which unpack to as many MiB, are not held in memory."""
+    monkeypatch.setattr(tails, "LONGEST_LINE", 100_000)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(50_000_000)))
+    tracemalloc.start()
+    try:
+        for read in (first_line, lambda path: last_line([path])):
+            with pytest.raises(NotLinesError):
+                read(tmp_path / "a.gz")
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()

@@ -7,10 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditproxy.backends.spool.position import Position, write_position
+from auditproxy.backends.spool.opening import holds_records
+from auditproxy.backends.spool.position import Position, SyncedMark, write_position
 from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, record
+from auditproxy.backends.spool.segments import RecordReader
 from tests.fakes.durable import EIO, FaultyDisk
 from tests.fakes.spool import Kept, line
+
+UNFOUNDED = "the file of what was acknowledged is damaged, or of another spool: all is sent again"
+MARK_UNFOUNDED = (
+    "the file of what the disk has had is damaged, or of another spool: it is not known what is "
+    "missing at the end"
+)
 
 
 @pytest.mark.parametrize("torn", [1, 20, 200])
@@ -40,7 +48,8 @@ def test_torn_tail(tmp_path: Path, torn: int, mark: str) -> None:
     said = f"it ended within a record: {torn} bytes were cut off"
     if mark in ("missing", "damaged"):
         said += "; it is not known whether the disk has had them whole"
-    assert again.store.notes == [said]
+    unknown = [MARK_UNFOUNDED] if mark == "damaged" else []
+    assert again.store.notes == [*unknown, said]
     assert again.store.cut_bytes == torn
     assert path.stat().st_size == size
     assert again.take() == ["0", "a", "b"]
@@ -112,7 +121,9 @@ def test_what_the_disk_has_had(
 
 
 def test_what_the_receiver_has_is_not_missing(tmp_path: Path) -> None:
-    """Events that were acknowledged before they were damaged are not in a gap."""
+    """Events that were acknowledged before they were damaged are not in a gap. What is left of a
+    file that is shorter than what was acknowledged is sent again.
+    """
     kept = Kept(tmp_path)
     kept.put(*"abcd")
     kept.take(3)
@@ -121,8 +132,30 @@ def test_what_the_receiver_has_is_not_missing(tmp_path: Path) -> None:
     (path,) = tmp_path.glob("*.spool")
     damage(path, "cut", path.read_bytes().index(record(EVENT, line("b"))))
     again = Kept(tmp_path)
-    assert again.store.waiting == 1
-    assert again.take() == ["gap 1"]
+    assert again.store.waiting == 2
+    assert again.take() == ["a", "gap 1"]
+    again.store.close()
+
+
+@pytest.mark.parametrize("how", ["cut", "gone"])
+def test_all_that_is_missing_was_acknowledged(tmp_path: Path, how: str) -> None:
+    """Nothing is missing then."""
+    kept = Kept(tmp_path)
+    kept.put(*"abcd")
+    kept.take()
+    kept.store.acknowledge(4)
+    kept.store.close()
+    (path,) = tmp_path.glob("*.spool")
+    if how == "cut":
+        damage(path, "cut", path.read_bytes().index(record(EVENT, line("b"))))
+    else:
+        path.unlink()
+    again = Kept(tmp_path)
+    left = ["a"] if how == "cut" else []
+    assert (again.take(), again.lost, again.store.waiting) == (left, [], len(left))
+    again.put("e")
+    again.store.acknowledge(len(left))
+    assert (again.take(), again.lost) == (["e"], [])
     again.store.close()
 
 
@@ -384,11 +417,171 @@ def test_a_position_of_another_spool(tmp_path: Path, lie: Position) -> None:
     kept.store.close()
     write_position(tmp_path / "acknowledged", lie, None)
     again = Kept(tmp_path, maximum_bytes=8 * 600)
-    assert again.store.notes == [
-        "the file of what was acknowledged is damaged, or of another spool: all is sent again"
-    ]
+    assert again.store.notes == [UNFOUNDED]
     assert again.take() == list("abcdefghi")
     assert again.lost == []
+    again.store.close()
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        Position(3, 10**6, 10**5),
+        Position(3, 2**40, 9),
+        Position(3, 32, 9),
+        Position(3, 33, 6),
+        Position(3, 32, 0),
+        Position(3, 863, 10),
+        Position(4, 2**40, 10),
+        Position(4, 32, 2**61),
+        Position(4, 32, 5),
+        Position(2**61, 32, 9),
+        Position(2**62, 2**62, 2**62),
+    ],
+)
+@pytest.mark.parametrize("torn", [0, 20])
+def test_a_mark_of_another_spool(tmp_path: Path, lie: Position, torn: int) -> None:
+    """T250: one that these segments cannot have is not used, and this is said: no gap of events
+    that never were, no full spool of bytes that are not there; what is whole is sent.
+    """
+    kept = Kept(tmp_path, maximum_bytes=8 * 600)
+    for each in ("abc", "def", "ghi"):
+        kept.put(*each)
+    kept.store.close()
+    with max(tmp_path.glob("*.spool")).open("ab") as file:
+        file.write(record(EVENT, line("z"))[:torn])
+    mark = SyncedMark(tmp_path / "synced")
+    mark.keep(lie)
+    mark.close()
+    again = Kept(tmp_path, maximum_bytes=8 * 600)
+    assert again.store.notes[0] == MARK_UNFOUNDED
+    assert again.store.cut_bytes == torn
+    assert again.store.size == sum(path.stat().st_size for path in tmp_path.glob("*.spool"))
+    assert (again.take(), again.lost) == (list("abcdefghi"), [])
+    again.put("new")
+    again.store.close()
+    third = Kept(tmp_path)
+    assert (third.take(), third.lost, third.store.notes) == ([*"abcdefghi", "new"], [], [])
+    third.store.close()
+
+
+def test_both_of_another_spool(tmp_path: Path) -> None:
+    """T250: they agree with each other, and not with these segments: no event is removed unsaid."""
+    other = Kept(tmp_path / "other", maximum_bytes=8 * 600)
+    for number in range(100):
+        other.put(str(number), "x", "y")
+        other.take()
+        other.store.acknowledge(2)
+    other.store.close()
+    kept = Kept(tmp_path / "own", maximum_bytes=8 * 600)
+    for each in ("abc", "def", "ghi"):
+        kept.put(*each)
+    kept.store.close()
+    for name in ("acknowledged", "synced"):
+        (tmp_path / "own" / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    again = Kept(tmp_path / "own", maximum_bytes=8 * 600)
+    assert again.store.notes == [UNFOUNDED, MARK_UNFOUNDED]
+    assert (again.take(), again.lost) == (list("abcdefghi"), [])
+    again.store.close()
+
+
+@pytest.mark.parametrize("ends", [(3, 2**20, 500), (3, 2**20, 9)])
+def test_both_are_of_a_longer_file(tmp_path: Path, ends: tuple[int, int, int]) -> None:
+    """T250: a file that is shorter than what was acknowledged of it is sent: it may be another."""
+    kept = Kept(tmp_path, maximum_bytes=8 * 600)
+    for each in ("abc", "def", "ghi"):
+        kept.put(*each)
+    kept.store.close()
+    for name in ("acknowledged", "synced"):
+        write_position(tmp_path / name, Position(*ends), None)
+    again = Kept(tmp_path, maximum_bytes=8 * 600)
+    assert again.take()[:3] == list("ghi")
+    assert again.store.size == sum(path.stat().st_size for path in tmp_path.glob("*.spool"))
+    again.store.close()
+
+
+@pytest.mark.parametrize("name", ["acknowledged", "synced"])
+def test_small_files_that_are_none(tmp_path: Path, name: str) -> None:
+    """T250: a FIFO there is refused, and holds up no start."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(OSError, match="not a regular file"):
+        Kept(tmp_path)
+    with pytest.raises(OSError, match="not a regular file"):
+        Kept(tmp_path)
+
+
+def test_names_that_no_spool_gives(tmp_path: Path) -> None:
+    """Numbers beyond those of segments are names of other files: the next one could have none."""
+    kept = Kept(tmp_path)
+    kept.put("a")
+    kept.store.close()
+    for name in ("9" * 20, f"{2**62 + 1:020d}", "\u0663" * 20, "\u00b2" * 20, "\u00b2"):
+        (tmp_path / f"{name}.spool").write_bytes(b"x" * 100)
+    assert holds_records(tmp_path)
+    again = Kept(tmp_path)
+    again.put("b")
+    assert again.take() == ["a", "b"]
+    again.store.acknowledge(2)
+    assert again.store._free_acknowledged()
+    again.store.close()
+    assert len(list(tmp_path.glob("*.spool"))) == 5
+    assert not holds_records(tmp_path)
+
+
+def test_all_but_the_mark_is_gone(tmp_path: Path) -> None:
+    """T250: how much is missing is not known, which is said once."""
+    kept = Kept(tmp_path)
+    kept.put("a", "b")
+    kept.store.close()
+    for path in (*tmp_path.glob("*.spool"), tmp_path / "acknowledged"):
+        path.unlink()
+    again = Kept(tmp_path)
+    assert again.store.notes == [
+        "its files are gone, and with them what was acknowledged: it is not known whether the last "
+        "events were sent"
+    ]
+    again.put("c")
+    again.store.close()
+    third = Kept(tmp_path)
+    assert (third.take(), third.store.notes, third.lost) == (["c"], [], [])
+    third.store.close()
+
+
+ABSURD = st.one_of(st.integers(0, 1500), st.sampled_from([2**40, 2**62, 2**62 + 1]))
+LIES = st.builds(Position, st.one_of(st.integers(0, 6), ABSURD), ABSURD, ABSURD)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_lies(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """T250: whatever the small files say, the start succeeds, and every event is sent, in order,
+    but those before a place where an event does end and the next one has that number.
+    """
+    folder = tmp_path_factory.mktemp("spool")
+    kept = Kept(folder, maximum_bytes=8 * 700, disk=FaultyDisk())
+    for number in range(10):
+        kept.put(str(number))
+    ends = {Position(kept.store._segments[-1].sequence + 1, 0, 10)}
+    for segment in kept.store._segments:
+        end, number = segment.start, segment.first
+        ends.add(Position(segment.sequence, end, number))
+        reader = RecordReader(segment.path)
+        while (found := reader.next(end, segment.size)) is not None:
+            end, number = found.end, number + 1
+            ends.add(Position(segment.sequence, end, number))
+        reader.close()
+    kept.store.close()
+    lies = st.one_of(LIES, st.sampled_from(sorted(ends)))
+    known = data.draw(lies)
+    write_position(folder / "acknowledged", known, None)
+    if data.draw(st.booleans()):
+        write_position(folder / "synced", data.draw(lies), None)
+    again = Kept(folder, maximum_bytes=8 * 700, disk=FaultyDisk())
+    assert again.store.size == sum(path.stat().st_size for path in folder.glob("*.spool"))
+    events = [each for each in again.take() if not each.startswith("gap")]
+    assert events == [str(each) for each in range(known.number if known in ends else 0, 10)]
+    again.put("new")
+    assert again.take()[-1] == "new"
     again.store.close()
 
 

@@ -1,5 +1,6 @@
 """The file of what was acknowledged: replaced in one step, and never half believed."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,32 @@ def test_any_bytes(path: Path, content: bytes) -> None:
     assert read_position(path) is None
 
 
+@pytest.mark.parametrize("number", [2**62 + 1, 10**19 - 1, 10**30, -1])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_absurd_numbers(tmp_path: Path, number: int, place: int) -> None:
+    """They are no position, with the right checksum too: no file and no count has them."""
+    numbers = [1, 32, 3]
+    numbers[place] = number
+    path = tmp_path / "acknowledged"
+    write_position(path, Position(*numbers), None)
+    assert read_position(path) is None
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """A FIFO or a folder in its place is a fault, and holds up nobody, whoever opens it."""
+    for name, make in (("fifo", os.mkfifo), ("folder", os.mkdir)):
+        path = tmp_path / name
+        make(path)
+        with pytest.raises(OSError, match="not a regular file"):
+            read_position(path)
+        SyncedMark(path).keep(Position(1, 2, 3))
+        file = PositionFile(tmp_path / f"of-{name}")
+        file.make(Position(1, 2, 3), FaultyDisk())
+        make(tmp_path / f"of-{name}.new")
+        file.keep(Position(4, 5, 6), None)
+        assert read_position(tmp_path / f"of-{name}") == Position(4, 5, 6)
+
+
 def test_synced(tmp_path: Path) -> None:
     """With a disk it has the file, and then its name; a fault leaves the one before."""
     path, disk = tmp_path / "acknowledged", FaultyDisk()
@@ -58,6 +85,9 @@ def test_a_mark(tmp_path_factory: pytest.TempPathFactory, positions: list[Positi
         mark.keep(position)
         assert read_position(path) == position
     assert path.stat().st_mode & 0o777 == 0o600
+    path.unlink()
+    mark.keep(positions[0])
+    assert read_position(path) == positions[0]
     mark.close()
     SyncedMark(path).keep(Position(1, 2, 3))
     assert read_position(path) == Position(1, 2, 3)

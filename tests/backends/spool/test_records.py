@@ -1,5 +1,6 @@
 """Records are found whatever is between them, and whatever is not one is not taken for one."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +8,8 @@ from auditproxy.backends.spool.records import (
     EVENT,
     GAP,
     HEADER_SIZE,
+    HIGHEST,
+    LONGEST_LINE,
     RECORD_SIZE,
     REPLACES,
     Damage,
@@ -110,13 +113,29 @@ def test_damage_in_a_window() -> None:
     assert next_record(content[:-1], 0, is_whole=True) == Damage(0, len(content) - 1)
 
 
-@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+@given(st.integers(0, HIGHEST), st.integers(0, HIGHEST))
 def test_header(sequence: int, first: int) -> None:
     """A header is read as it was written."""
     value = Header(sequence, first, REPLACES)
     content = header(value)
     assert len(content) == HEADER_SIZE
     assert read_header(content + b"x") == value
+
+
+@pytest.mark.parametrize(("sequence", "first"), [(HIGHEST + 1, 0), (0, 2**64 - 1)])
+def test_absurd_numbers(sequence: int, first: int) -> None:
+    """A header with numbers that the next one could not have is damaged."""
+    assert read_header(header(Header(sequence, first))) is None
+
+
+def test_a_record_that_says_to_be_endless() -> None:
+    """It is damage at once, so that no file of any length is read to its end for one record."""
+    content = bytearray(record(EVENT, b"a"))
+    content[4:8] = (LONGEST_LINE + 1).to_bytes(4, "big")
+    rest = bytes(content) + record(EVENT, b"b")
+    assert next_record(rest, 0, is_whole=False) == Damage(0, len(content))
+    content[4:8] = LONGEST_LINE.to_bytes(4, "big")
+    assert next_record(bytes(content), 0, is_whole=False) is None
 
 
 @given(st.integers(0, 8 * HEADER_SIZE - 1), st.integers(0, HEADER_SIZE - 1))

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from auditproxy.backends.spool.records import EVENT, HEADER_SIZE, record
+from auditproxy.backends.spool.records import (
+    EVENT,
+    HEADER_SIZE,
+    LONGEST_LINE,
+    RECORD_SIZE,
+    record,
+)
 from auditproxy.backends.spool.segments import SpoolSegment
 from tests.fakes.backends import dropped
 from tests.fakes.durable import FaultyDisk
@@ -150,7 +156,10 @@ def test_sizes(tmp_path: Path) -> None:
     for maximum, segment in ((8 * 700, 700), (1, 1), (2**40, 16 * 1024 * 1024)):
         kept = Kept(tmp_path / str(maximum), maximum_bytes=maximum)
         assert kept.store.segment_bytes == segment
-        assert kept.store.longest_record == maximum - 2 * HEADER_SIZE
+        # A record that is longer would not be read again.
+        longest = min(maximum - 2 * HEADER_SIZE, RECORD_SIZE + LONGEST_LINE)
+        assert kept.store.longest_record == longest
+        assert kept.store.is_small == (maximum < 2**40)
         kept.store.close()
 
 

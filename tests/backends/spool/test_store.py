@@ -1,12 +1,14 @@
 """The store: what is appended is given out in order until it is acknowledged, also after a crash."""
 
 import errno
+import os
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
 
-from auditproxy.backends.spool.opening import SpoolFileError
+from auditproxy.backends.spool.opening import SpoolFileError, take
 from auditproxy.backends.spool.records import Header, header
 from tests.fakes.durable import EIO, FaultyDisk
 from tests.fakes.spool import Kept, ids, line
@@ -310,6 +312,79 @@ def test_empty_segments_that_are_there(tmp_path: Path) -> None:
     again.put("b")
     assert again.take() == ["b"]
     again.store.close()
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_file_that_is_deleted_meanwhile(tmp_path: Path, *, restarts: bool) -> None:
+    """T254: what is stored then has a name at once; what was in the file is missed, and counted."""
+    kept = Kept(tmp_path)
+    kept.put("a", "b")
+    (path,) = tmp_path.glob("*.spool")
+    path.unlink()
+    kept.put("c")
+    assert kept.said == [f"{path} was deleted by another process: begun another one"]
+    assert names(tmp_path) == ["00000000000000000002.spool"]
+    if restarts:
+        kept.store.close()
+        kept = Kept(tmp_path)
+    kept.put("d")
+    assert kept.take() == (["c", "gap 2", "d"] if restarts else ["gap 2", "c", "d"])
+    assert [events for events, _ in kept.lost] == [2]
+    kept.store.acknowledge(3)
+    assert kept.store.waiting == 0
+    kept.store.close()
+
+
+def test_a_folder_that_is_deleted_meanwhile(tmp_path: Path) -> None:
+    """T254: T260: it is made again, with all that the next process needs to count what is missing; no other
+    process can take it.
+    """
+    folder = tmp_path / "spool"
+    kept = Kept(folder)
+    kept.put("a")
+    kept.take()
+    kept.store.acknowledge(1)
+    kept.put("b", "c")
+    shutil.rmtree(folder)
+    kept.put("d")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "00000000000000000002.spool",
+        "acknowledged",
+        "lock",
+        "synced",
+    ]
+    with pytest.raises(SpoolFileError):
+        Kept(folder)
+    kept.store.close()
+    again = Kept(folder)
+    again.put("e")
+    assert counted(again.take()) == (["d", "e"], 2)
+    assert [events for events, _ in again.lost] == [2]
+    again.store.close()
+
+
+def counted(found: list[str]) -> tuple[list[str], int]:
+    """The events among what was given out, and how many are said to be missing."""
+    gaps = [each for each in found if each.startswith("gap")]
+    rest = [each for each in found if each not in gaps]
+    return rest, sum(int(gap.split()[1]) for gap in gaps)
+
+
+def test_a_lock_that_is_deleted_meanwhile(tmp_path: Path) -> None:
+    """T260: the next file is begun only with the folder locked again: two processes would write to it."""
+    kept = Kept(tmp_path, maximum_bytes=8 * 300)
+    kept.put("a")
+    (tmp_path / "lock").unlink()
+    kept.put("b")
+    assert (tmp_path / "lock").exists()
+    (tmp_path / "lock").unlink()
+    other = take(tmp_path)
+    with pytest.raises(SpoolFileError, match="another process uses it"):
+        kept.put("c")
+    os.close(other)
+    kept.put("c")
+    assert kept.take() == ["a", "b", "c"]
+    kept.store.close()
 
 
 def test_a_short_write(tmp_path: Path) -> None:

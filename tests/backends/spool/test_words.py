@@ -113,6 +113,32 @@ async def test_lines_for_operators(tmp_path: Path, one: str) -> None:
 
 
 @pytest.mark.parametrize("one", FORMS)
+@pytest.mark.parametrize("what", ["gone", "noise"])
+async def test_what_is_missing(tmp_path: Path, one: str, what: str) -> None:
+    """A file that is gone has no damaged bytes, and bytes between records are no line."""
+    form, said = FORMS[one], list[str]()
+    spool = backend(tmp_path, form, Script(), said)
+    # Each in a file of its own.
+    for _ in range(3):
+        spool.process_line(entry(form, 2**17))
+    await until(lambda: spool.store.waiting == 3, "they are stored")
+    await spool.shutdown(5.0)
+    path = sorted(tmp_path.glob("*.spool"))[1]
+    if what == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes() + b"noise")
+    said.clear()
+    spool = backend(tmp_path, form, Script(*[None] * 4), said)
+    spool.start()
+    await until(lambda: any("says so" in each for each in said), "it is found")
+    await spool.shutdown(5.0)
+    an = "an" if one[0] in "ae" else "a"
+    found = {"gone": f"1 {one} is missing", "noise": "5 bytes are damaged"}[what]
+    assert f"{form.owner}, spool: {found}; {an} {one} says so" in said
+
+
+@pytest.mark.parametrize("one", FORMS)
 async def test_no_room_in_memory(tmp_path: Path, one: str) -> None:
     """What comes then, and what comes behind the stop."""
     form, said = FORMS[one], list[str]()

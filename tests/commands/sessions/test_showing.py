@@ -19,7 +19,7 @@ from auditproxy.commands.sessions.showing import (
 from auditproxy.commands.sessions.verifying import sha256_of
 from auditproxy.recordings.forms import PlainForm
 from auditproxy.recordings.reading import summary_of
-from auditproxy.recordings.recovery import repair
+from auditproxy.recordings.recovery import name_repaired, repair
 from tests.fakes.recorded import Stores, a_session, three_recordings
 
 
@@ -103,6 +103,7 @@ def test_of_a_proxy_that_was_killed(tmp_path: Path) -> None:
     left.write_bytes(path.read_bytes())
     repaired = repair(left, PlainForm, lambda text: None)
     assert repaired is not None
+    name_repaired(Path(repaired.path))
     assert "Ended:     unknown: its proxy was killed" in shown(Path(repaired.path))
 
 

@@ -1,0 +1,120 @@
+"""Whether what the small files of a folder say can be true of the segments beside them.
+
+Files of another spool are whole too. What is before a position is not sent, and what is missing
+before a mark is said to have been lost, so neither is used that these segments cannot have.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from auditproxy.apis.units import MEBIBYTE
+from auditproxy.backends.spool.position import Position
+from auditproxy.backends.spool.records import (
+    EVENT,
+    HEADER_SIZE,
+    RECORD_SIZE,
+    SpoolRecord,
+)
+from auditproxy.backends.spool.segments import RecordReader, SpoolSegment
+
+MOST_BYTES = 512 * MEBIBYTE
+"""Bytes of a segment: those from which on the next one is begun, a commit, and a long line."""
+MOST_SEGMENTS = 1_000_000
+"""Segments that can be missing at the end of a folder."""
+
+
+def can_be_acknowledged(
+    known: Position, segments: Sequence[SpoolSegment], mark: Position | None
+) -> bool:
+    """Whether a receiver can have acknowledged these segments up to there; raises OSError.
+
+    ``mark`` is up to where the disk has had events, as far as known.
+    """
+    if not segments or known.offset > MOST_BYTES:
+        return not segments
+    last = segments[-1]
+    if known.segment > last.sequence:
+        # All was acknowledged, and the last one had not been removed yet.
+        is_next = known.segment == last.sequence + 1 and known.offset == 0
+        return is_next and _can_end(last, Position(last.sequence, last.size, known.number))
+    own = next((each for each in segments if each.sequence == known.segment), None)
+    if own is None:
+        before = [each.first for each in segments if each.sequence < known.segment]
+        behind = [each.first for each in segments if each.sequence > known.segment]
+        least = max(before, default=-1)
+        most = next((first for first in behind if first >= 0), known.number)
+        return least <= known.number <= most
+    had = mark.offset if mark is not None and mark.segment == own.sequence else 0
+    return known.offset <= max(own.size, had) and _can_end(own, known)
+
+
+def can_be_synced(mark: Position, segments: Sequence[SpoolSegment], known: Position | None) -> bool:
+    """Whether the disk can have had these segments up to there; raises OSError.
+
+    ``known`` is up to where the receiver has acknowledged, None where that is not known.
+    """
+    if mark.offset > MOST_BYTES:
+        return False
+    last = segments[-1] if segments else None
+    if last is not None and mark.segment < last.sequence:
+        # It is of no use, and older than what is there, as after a loss of power.
+        return True
+    if last is not None and mark.segment == last.sequence and last.first >= 0:
+        return _can_end(last, mark)
+    sound = [each for each in segments if each.first >= 0]
+    base = sound[-1].end if sound else known or Position(0, 0, 0)
+    missing = mark.segment - base.segment
+    most = base.number + (missing + 1) * _most_events(MOST_BYTES)
+    least = base.number if sound else 0
+    return missing <= MOST_SEGMENTS and least <= mark.number <= most
+
+
+def _can_end(segment: SpoolSegment, place: Position) -> bool:
+    """Whether an event of a segment can end there, and the next one have that number."""
+    if segment.first < 0:
+        return True
+    if segment.replaces:
+        # The position may be of the file that this one has replaced, which had other places.
+        return place.number <= segment.first + _most_events(MOST_BYTES)
+    if not 0 <= place.number - segment.first <= _most_events(place.offset):
+        return False
+    read = read_until(segment, place.offset)
+    # What was at damaged places is not known any more, nor what is behind the end of a file.
+    if read.is_damaged or read.end == segment.size < place.offset:
+        return True
+    return read.end == place.offset and read.events == place.number - segment.first
+
+
+@dataclass(slots=True)
+class ReadSoFar:
+    """The events of a segment up to a place at which a record ends, and whether there is damage."""
+
+    events: int
+    end: int
+    is_damaged: bool = False
+
+
+def read_until(segment: SpoolSegment, offset: int) -> ReadSoFar:
+    """What a segment has up to a place, or up to the end of the record there; raises OSError."""
+    read = ReadSoFar(0, segment.start)
+    if offset <= segment.start:
+        return read
+    reader = RecordReader(segment.path)
+    try:
+        while read.end < offset:
+            found = reader.next(read.end, segment.size)
+            if found is None:
+                break
+            if isinstance(found, SpoolRecord):
+                read.events += found.mark == EVENT
+            else:
+                read.is_damaged = True
+            read.end = found.end
+    finally:
+        reader.close()
+    return read
+
+
+def _most_events(size: int) -> int:
+    """The events that so many bytes of a segment have at most."""
+    return max(0, size - HEADER_SIZE) // RECORD_SIZE
