@@ -6,6 +6,8 @@ from auditproxy.flags.pflag import BOOL, DURATION, HELP, INT, LIST, STRING, Flag
 WORDS = ("list", "show", "tail", "query")
 OUTPUTS = ("table", "wide", "json", "yaml", "csv", "name")
 COLORS = ("auto", "always", "never")
+KINDS = ("human", "serviceaccount", "node", "control-plane", "anonymous", "unknown")
+"""Those of reading/meaning/facts.py, without its imports: help and completion are made of this."""
 FILTERS = (
     "user",
     "group",
@@ -36,6 +38,7 @@ FLAGS = (
         (),
         "Only requests of humans, or of serviceaccount, node, control-plane, anonymous or unknown "
         "(a failed login has no user), by the form of their names.",
+        choices=KINDS,
     ),
     Flag("verb", LIST, (), "Only these verbs: get, list, watch, create, update, patch, delete ..."),
     Flag(

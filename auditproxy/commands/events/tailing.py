@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from auditproxy.commands.events.notes import notes_of
+from auditproxy.commands.events.notes import check_has_events, notes_of
 from auditproxy.commands.events.printing import Printer, Shown, Text
 from auditproxy.reading.forms.unwrapping import Unwrapper
 from auditproxy.reading.meaning.arrivals import Arrivals
@@ -18,7 +18,7 @@ from auditproxy.reading.trail.following import Follower, end_of_lines
 from auditproxy.reading.trail.lines import is_packed, is_saved
 from auditproxy.reading.trail.newest import newest
 from auditproxy.reading.trail.scanning import Search
-from auditproxy.reading.trail.sources import TrailFile
+from auditproxy.reading.trail.sources import STANDARD_INPUT, TrailFile
 
 PAUSE = 0.2
 """Seconds between two polls."""
@@ -42,6 +42,8 @@ def run_tail(
     for note in notes_of(found.counts, found.forms):
         err.write(f"auditproxy: warning: {note}\n")
     if not follow:
+        if found.read == found.size:
+            check_has_events(found.counts, files)
         return 0
     counts, forms = Counts(), Counts()
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
@@ -72,6 +74,7 @@ def run_stream(search: Search, how: Shown, out: Text, err: Text) -> int:
                 _write(show(requests), out)
     for note in notes_of(counts, forms):
         err.write(f"auditproxy: warning: {note}\n")
+    check_has_events(counts, [TrailFile(STANDARD_INPUT, STANDARD_INPUT)])
     return 0
 
 

@@ -29,6 +29,7 @@ FLAGS = (
         "error",
         "lint: the exit code is 1 for a finding that is as severe, or more: error, warning, note, "
         "or never.",
+        choices=FAIL_ON,
     ),
     Flag("as", STRING, "", "explain: user of the request. Empty is one that no rule names."),
     Flag(
@@ -140,7 +141,7 @@ def run_policy(parsed: Parsed, out: "Output", err: "Output") -> int:
     faults = list(parsed.faults)
     values = {flag.name: parsed.values.get(flag.name, flag.default) for flag in FLAGS}
     if word not in WORDS:
-        faults.append(f"auditproxy policy takes {', '.join(WORDS)} first")
+        faults.append(f"auditproxy policy takes one of {', '.join(WORDS)} first")
     else:
         least, most, what = _ARGUMENTS[word]
         if len(rest) < least or (most is not None and len(rest) > most):

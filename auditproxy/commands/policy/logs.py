@@ -17,7 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.app.standardstreams import Output, one_line
+from auditproxy.app.standardstreams import Output, counted, one_line
 from auditproxy.audit.policy.simulation.grouped import LoggedGroup
 from auditproxy.audit.policy.simulation.logged import LoggedEvent, read_logged
 from auditproxy.commands.policy.savedgroups import saved_groups, unreadable_rows
@@ -99,7 +99,7 @@ class LogEvents:
             if self.lines % _EVERY == 0 and time.monotonic() - shown > PROGRESS:
                 shown = time.monotonic()
                 if self._err.isatty():
-                    self._err.write(one_line(f"{path}: {self.lines} lines") + "\n")
+                    self._err.write(one_line(f"{path}: {counted(self.lines, 'line')}") + "\n")
             if not line or line.isspace():
                 continue
             try:

@@ -191,7 +191,7 @@ def _progress(err: Text) -> Iterator[Callable[[IndexProgress], None]]:
 
     def report(done: IndexProgress) -> None:
         if is_terminal:
-            far = f"{done.events} events unpacked"
+            far = f"{counted(done.events, 'event')} unpacked"
             if done.percent is not None:
                 far = f"{done.percent:3.0f} %"
             err.write(f"\r\x1b[Kauditproxy: making the index: {far}")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.user import UserInfo
 from auditproxy.reading.meaning.events import TrailEvent
 from auditproxy.reading.meaning.facts import KINDS, groups_of, kind_of, name_of, short_user
@@ -90,16 +91,22 @@ class ColumnFilter(msgspec.Struct, frozen=True):
 
 
 def conditions_of(given: Mapping[str, Sequence[str]]) -> tuple[ColumnFilter, ...]:
-    """The conditions of values by column, rarest first; raises ValueError with what is wrong."""
+    """The conditions of values by column, rarest first.
+
+    Raises ValueError: the value that is not valid, and what is.
+    """
     found = []
     for column in COLUMNS:
         texts = [text for text in given.get(column, ()) if text]
         if not texts:
             continue
-        if column == "code" and not all(map(_CODE.fullmatch, texts)):
-            raise ValueError("takes HTTP codes such as 403 and classes such as 4xx")
-        if column == "kind" and any(text.removeprefix("!") not in KINDS for text in texts):
-            raise ValueError(f"takes {', '.join(KINDS)}")
+        for text in texts:
+            if column == "code" and not _CODE.fullmatch(text):
+                raise ValueError(
+                    f"{go_quote(text)} is not an HTTP code such as 403, or a class such as 4xx"
+                )
+            if column == "kind" and text.removeprefix("!") not in KINDS:
+                raise ValueError(f"{go_quote(text)} is not one of {', '.join(KINDS)}")
         values = tuple(_spelled(column, text) for text in texts if not text.startswith("!"))
         excluded = tuple(_spelled(column, text[1:]) for text in texts if text.startswith("!"))
         found.append(ColumnFilter(column, values, excluded))

@@ -105,6 +105,11 @@ def length_of(nanoseconds: int) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
 
 
+def in_seconds(seconds: float) -> str:
+    """``1 second``, ``0.5 seconds``, ``300 seconds``."""
+    return f"{seconds:g} second{'' if seconds == 1 else 's'}"
+
+
 def _relative(text: str, now: int, zone: tzinfo, *, is_end: bool) -> int | None:
     if text in _WORDS:
         days = _WORDS[text]

@@ -70,10 +70,11 @@ def test_nothing(log: Path) -> None:
     )  # fmt: skip
 
 
-def test_more(log: Path) -> None:
+@pytest.mark.parametrize(("limit", "said"), [(1, "request"), (2, "2 requests")])
+def test_more(log: Path, limit: int, said: str) -> None:
     """That there may be more is said."""
-    _, err, _ = listed(log, shown(limit=2))
-    assert err == "auditproxy: the newest 2 requests; --limit shows more\n"
+    _, err, _ = listed(log, shown(limit=limit))
+    assert err == f"auditproxy: the newest {said}; --limit shows more\n"
 
 
 def test_diff(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ def test_examples_are_command_lines() -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ((), "auditproxy policy takes lint, explain, simulate, diff first"),
-        (("check",), "auditproxy policy takes lint, explain, simulate, diff first"),
+        ((), "auditproxy policy takes one of lint, explain, simulate, diff first"),
+        (("check",), "auditproxy policy takes one of lint, explain, simulate, diff first"),
         (("lint",), "auditproxy policy lint takes a policy file, - for standard input, or builtin"),
         (
             ("explain", "x", "y"),

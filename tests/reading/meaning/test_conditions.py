@@ -77,9 +77,9 @@ def test_admits(column: str, values: list[str], made: dict[str, Any], expected: 
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("code", "x", "takes HTTP codes such as 403"),
-        ("code", "9xx", "takes HTTP codes"),
-        ("kind", "person", "takes human, serviceaccount"),
+        ("code", "x", '"x" is not an HTTP code such as 403, or a class such as 4xx'),
+        ("code", "!9xx", '"!9xx" is not an HTTP code'),
+        ("kind", "person", '"person" is not one of human, serviceaccount'),
     ],
 )
 def test_values_that_are_not_possible(column: str, value: str, said: str) -> None:

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.apis.units import SECOND
-from auditproxy.reading.meaning.moments import iso, length_of, moment, pattern_for, shown, stamp
+from auditproxy.reading.meaning.moments import (
+    in_seconds,
+    iso,
+    length_of,
+    moment,
+    pattern_for,
+    shown,
+    stamp,
+)
 
 NOW = 1_795_871_400 * SECOND
 """2026-11-28T13:10:00Z."""
@@ -142,3 +150,12 @@ def test_patterns() -> None:
 def test_lengths(nanoseconds: int, text: str) -> None:
     """Durations in few characters."""
     assert length_of(nanoseconds) == text
+
+
+def test_in_seconds() -> None:
+    """The number decides, whatever its type."""
+    assert [in_seconds(value) for value in (1.0, 0.5, 300)] == [
+        "1 second",
+        "0.5 seconds",
+        "300 seconds",
+    ]
