@@ -213,11 +213,11 @@ def _fish(commands: Sequence[Command]) -> str:
 def _plain(text: str) -> str:
     """Text without what the shells' description syntax gives a meaning to."""
     return "".join(
-        {"[": "(", "]": ")", ":": ",", "'": "", "\\": "", "`": "", "\n": " "}.get(char, char)
+        {"[": "(", "]": ")", ":": ",", "\\": "", "`": "", "\n": " "}.get(char, char)
         for char in text
     )
 
 
 def _quoted(text: str) -> str:
-    """In single quotes; ``_plain`` leaves none inside."""
-    return f"'{text}'"
+    """In single quotes; those in it are between two quoted texts."""
+    return "'" + text.replace("'", "'\\''") + "'"

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from typing import Any
 
 from auditproxy.apis.faults import Unusable
@@ -31,6 +31,7 @@ def run_events(parsed: Parsed) -> int:
     word, arguments = _arguments(parsed.arguments, list(parsed.faults))
     if word == "query":
         return _query(arguments, parsed)
+    from auditproxy.app.localzone import LocalZone, unknown_zone
     from auditproxy.reading.meaning.moments import moment
     from auditproxy.reading.trail.newest import MOST
 
@@ -40,7 +41,11 @@ def run_events(parsed: Parsed) -> int:
             faults.append(f"--{flag} must be one of {', '.join(known)}")
     if not 1 <= settings["limit"] <= MOST:
         faults.append(f"--limit must be from 1 to {MOST}")
-    zone: tzinfo = _local_zone() if settings["local-time"] else UTC
+    zone: tzinfo = UTC
+    if settings["local-time"]:
+        zone = LocalZone()
+        if unknown := unknown_zone(os.environ):
+            faults.append(f"--local-time: {unknown}")
     now = time.time_ns()
     limits: dict[str, int | None] = {"since": None, "until": None}
     for name in limits:
@@ -160,12 +165,6 @@ def _arguments(arguments: Sequence[str], faults: list[str]) -> tuple[str, Sequen
             "/var/lib/rancher/k3s/server/logs/audit.log",
         )
     return word, rest
-
-
-def _local_zone() -> tzinfo:
-    zone = datetime.now().astimezone().tzinfo
-    assert zone is not None
-    return zone
 
 
 def is_colored(wanted: str, is_terminal: bool, environment: Mapping[str, str]) -> bool:

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,19 @@ def test_a_line_that_is_being_written(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "audit.log").write_bytes(line_of(event(name="c", at="12:00:01"))[:50])
     assert run("list", str(tmp_path), "--since=2026-11-25") == 0
     assert "no request matches" in capsys.readouterr().err
+
+
+def test_local_time(
+    log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Times of the zone are shown and read; a zone that is none is a fault, and not UTC."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        assert run("list", str(log), "--local-time", "--since=2026-11-23T11:30") == 0
+        assert capsys.readouterr().out.splitlines()[1].startswith("2026-11-23T12:00:00+01:00  bob")
+        changed.setenv("TZ", "Mars/Olympus")
+        with pytest.raises(Unusable, match='--local-time: TZ="Mars/Olympus" is not a time zone'):
+            run("list", str(log), "--local-time")
+        assert run("list", str(log)) == 0
+    time.tzset()
