@@ -18,6 +18,7 @@ _NOTES = (
     (events.ODD, "member", "of a type that an event does not have", "left out"),
     (events.LEGACY, "line", "in the text format of Kubernetes before 1.12, which is not read", ""),
     (events.TOO_LONG, "line", "too long to be read", ""),
+    (events.BODILESS, "event", "without bodies, which are too long for SQL", ""),
     (events.GONE, "part", "gone", "a file was packed or removed meanwhile; run it again"),
     (DAMAGED, "packed file", "damaged, and read up to the damage", ""),
     (TOO_MUCH, "packed file", "read in part", "the rest is more than a log can be"),
