@@ -51,7 +51,7 @@ def is_plain(lines: bytes) -> bool:
 
 
 def plain(line: bytes) -> bytes:
-    """A line as the database reads it, with U+FFFD for what is no character, as Go has it."""
+    """A line as the database reads it, with U+FFFD for what is not UTF-8, as Go has it."""
     if is_plain(line):
         return line
     text = line.replace(b"\0", b"").decode("utf-8", "replace").encode()

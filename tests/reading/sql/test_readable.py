@@ -63,7 +63,7 @@ def test_nuls(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("body", "read"), list(BODIES.items()))
 def test_plain(body: bytes, read: bytes) -> None:
-    """What is no character is U+FFFD, as in Go; the rest is as it was."""
+    """What is not UTF-8 is U+FFFD, as in Go; the rest is as it was."""
     assert plain(line(body)) == line(read)
 
 
