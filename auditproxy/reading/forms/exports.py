@@ -5,7 +5,7 @@ Pure. A value is taken for what its members say, not for what its file is called
     kind EventList             the body that the webhook gets
     protoPayload               GKE: an entry of Cloud Logging, which is not an audit event
     messageType, logEvents     EKS: a CloudWatch subscription, perhaps through Firehose
-    events, @message           EKS: filter-log-events, Logs Insights
+    events, @message, results  EKS: filter-log-events, Logs Insights
     records, properties.log    AKS: Event Hub, storage; log_s of its older table
     AuditId, RequestUri        AKS: a row of the table AKSAudit
     log, message, line         docker, Fluent Bit, Filebeat, Vector, Loki's logcli: the line as text
@@ -149,6 +149,17 @@ def _insights(value: dict[str, Any], counts: Counts, depth: int) -> Found:
     yield from in_text(value["@message"], CLOUDWATCH, counts, depth)
 
 
+def _query_results(value: dict[str, Any], counts: Counts, depth: int) -> Found:
+    """``aws logs get-query-results``: each row is a list of fields with values."""
+    for row in value["results"]:
+        fields = {
+            cell["field"]: cell.get("value")
+            for cell in (row if isinstance(row, list) else ())
+            if isinstance(cell, dict) and isinstance(cell.get("field"), str)
+        }
+        yield from in_text(fields.get("@message"), CLOUDWATCH, counts, depth)
+
+
 def _records(value: dict[str, Any], counts: Counts, depth: int) -> Found:
     yield from unwrap(value["records"], counts, depth + 1)
 
@@ -273,6 +284,7 @@ _FORMS: tuple[tuple[_Is, _Read], ...] = (
     (_has("messageType"), _subscription),
     (lambda value: isinstance(value.get("events"), list), _filtered),
     (_has("@message"), _insights),
+    (lambda value: isinstance(value.get("results"), list), _query_results),
     (lambda value: isinstance(value.get("records"), list), _records),
     (_is_aks, _aks),
     (_has("log_s"), _aks_diagnostics),

@@ -39,6 +39,19 @@ def found(value: Any) -> tuple[list[Unwrapped], Counts]:
         ),
         ({"events": [{"timestamp": MILLISECONDS, "message": TEXT}], "searchedLogStreams": []}, forms.CLOUDWATCH),
         ({"@timestamp": "2026-01-02 03:04:05.678", "@message": TEXT}, forms.CLOUDWATCH),
+        (
+            {
+                "results": [
+                    [
+                        {"field": "@timestamp", "value": "2026-01-02 03:04:05.678"},
+                        {"field": "@message", "value": TEXT},
+                        {"field": "@ptr", "value": "CmE"},
+                    ]
+                ],
+                "status": "Complete",
+            },
+            forms.CLOUDWATCH,
+        ),
         ({"records": [{"category": "kube-audit", "properties": {"log": TEXT + "\n"}}]}, forms.AKS),
         ({"time": "2026-01-02T03:04:05.0000000Z", "properties": {"log": TEXT}}, forms.AKS),
         ({"log_s": TEXT, "Category": "kube-audit"}, forms.AKS),
@@ -147,7 +160,7 @@ def test_deep_nesting() -> None:
 
 NAMES = st.sampled_from(
     ["kind", "items", "events", "message", "records", "properties", "log", "log_s", "protoPayload", "messageType",
-     "logEvents", "kubernetes", "audit", "@message", "AuditId", "RequestUri", "User", "auditID", "apiVersion", "time"]
+     "logEvents", "kubernetes", "audit", "@message", "results", "field", "value", "AuditId", "RequestUri", "User", "auditID", "apiVersion", "time"]
 )  # fmt: skip
 VALUES = st.recursive(
     st.none()
