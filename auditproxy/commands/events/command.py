@@ -18,6 +18,8 @@ from auditproxy.commands.events.flags import (
     OUTPUTS,
     QUERY_FLAGS,
     QUERY_OUTPUTS,
+    SHOW_FLAGS,
+    SHOW_OUTPUTS,
     WORDS,
 )
 from auditproxy.commands.events.flags import FLAGS as FLAGS
@@ -36,9 +38,11 @@ def run_events(parsed: Parsed) -> int:
     from auditproxy.reading.trail.newest import MOST
 
     faults = list(parsed.faults)
-    for flag, known in (("output", OUTPUTS), ("color", COLORS)):
+    of_word = " of auditproxy events show" if word == "show" else ""
+    outputs = SHOW_OUTPUTS if word == "show" else OUTPUTS
+    for flag, known, of in (("output", outputs, of_word), ("color", COLORS, "")):
         if settings[flag] not in known:
-            faults.append(f"--{flag} must be one of {', '.join(known)}")
+            faults.append(f"--{flag}{of} must be one of {', '.join(known)}")
     if not 1 <= settings["limit"] <= MOST:
         faults.append(f"--limit must be from 1 to {MOST}")
     zone: tzinfo = UTC
@@ -61,9 +65,14 @@ def run_events(parsed: Parsed) -> int:
             "can match; exchange them, or change one"
         )
     conditions = _conditions(settings, faults)
-    for name, owner in (("where", "list"), ("save", "query"), ("timeout", "query")):
-        if name in parsed.values and word != owner:
-            faults.append(f"--{name} is a flag of auditproxy events {owner}")
+    misplaced = list(EVENTS.misplaced(word, parsed.values))
+    if word == "show" and not misplaced:
+        misplaced += [
+            f"--{name} is not a flag of auditproxy events show, which shows one request"
+            for name in parsed.values
+            if name not in SHOW_FLAGS
+        ]
+    faults += misplaced
     if faults:
         raise Unusable(*faults)
     from auditproxy.commands.events.listing import run_list

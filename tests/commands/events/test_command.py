@@ -82,6 +82,12 @@ def test_standard_input(
         (("list", "x", "--kind=person"), '--kind "person" is not one of human'),
         (("list", "/nowhere/x"), "/nowhere/x does not exist"),
         (("list", "x", "--bogus"), "unknown flag: --bogus"),
+        (("list", "x", "-f"), "--follow is a flag of auditproxy events tail"),
+        (("list", "x", "--session-log=y"), "--session-log is a flag of auditproxy events show"),
+        (("tail", "x", "--reverse"), "--reverse is a flag of auditproxy events list"),
+        (("tail", "x", "--save=y"), "--save is a flag of auditproxy events query"),
+        (("show", "abcdef", "x", "--user=y"), "--user is not a flag of auditproxy events show"),
+        (("show", "abcdef", "x", "-o", "csv"), "--output of auditproxy events show must be one of"),
     ],
 )
 def test_faults(words: tuple[str, ...], said: str) -> None:
