@@ -117,6 +117,11 @@ def read_manifests(names: Sequence[str]) -> ClusterManifests:
                     manifests.take(value)
         except OSError as error:
             faults.append(f"--manifests: {one_line(name)}: {error.strerror}")
+        except UnicodeDecodeError:
+            faults.append(
+                f"--manifests: {one_line(name)}: it is not YAML or JSON; save what kubectl get "
+                "--output=yaml prints"
+            )
         except (ManifestError, YAMLError, ValueError, RecursionError) as error:
             faults.append(f"--manifests: {one_line(name)}: {one_line(str(error))[:300]}")
     if faults:
