@@ -99,6 +99,11 @@ class _Result:
         log = self._simulation
         requests = sum(each.requests for each in every)
         yield self._row("the log", "", requests, log.events, log.bytes, 0)
+        if log.bytes and total != log.bytes:
+            named = "less than the log" if total < log.bytes else "more than the log"
+            events = abs(sum(each.events for each in every) - log.events)
+            row = self._row(named, "", 0, events, abs(total - log.bytes), log.bytes)
+            yield (*row[:2], "", *row[3:])
 
     def _row(
         self, name: str, level: str, requests: int, events: int, size: int, total: int
