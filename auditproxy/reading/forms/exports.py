@@ -9,9 +9,11 @@ Pure. A value is taken for what its members say, not for what its file is called
     records, properties.log    AKS: Event Hub, storage; log_s of its older table
     AuditId, RequestUri        AKS: a row of the table AKSAudit
     log, message, line         docker, Fluent Bit, Filebeat, Vector, Loki's logcli: the line as text
+    message.data               Pub/Sub: the line in base64
     kubernetes.audit           Elastic's index
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -234,6 +236,22 @@ def _wrapped(value: dict[str, Any], counts: Counts, depth: int) -> Found:
             return
 
 
+def _published(value: dict[str, Any], counts: Counts, depth: int) -> Found:
+    """A message of Pub/Sub, such as of a sink of Cloud Logging: its data is in base64."""
+    try:
+        data = base64.b64decode(value["message"]["data"], validate=True)
+        text = data.decode()
+    except ValueError:
+        counts[events.FOREIGN] += 1
+        return
+    yield from in_text(text, WRAPPED, counts, depth)
+
+
+def _is_published(value: dict[str, Any]) -> bool:
+    message = value.get("message")
+    return isinstance(message, dict) and isinstance(message.get("data"), str)
+
+
 def _outer(value: dict[str, Any]) -> int:
     for name in ("@timestamp", "timestamp", "time"):
         if isinstance(value.get(name), str):
@@ -290,6 +308,7 @@ _FORMS: tuple[tuple[_Is, _Read], ...] = (
     (_has("log_s"), _aks_diagnostics),
     (_has("AuditId", "RequestUri"), _aks_table),
     (_is_elastic, _elastic),
+    (_is_published, _published),
     (_is_wrapped, _wrapped),
 )
 """Which form a value is, and how it is read; the first that says yes."""

@@ -1,5 +1,6 @@
 """Export forms: each gives the events that are in it, and says what it lost."""
 
+import base64
 import json
 from typing import Any
 
@@ -39,6 +40,10 @@ def found(value: Any) -> tuple[list[Unwrapped], Counts]:
         ),
         ({"events": [{"timestamp": MILLISECONDS, "message": TEXT}], "searchedLogStreams": []}, forms.CLOUDWATCH),
         ({"@timestamp": "2026-01-02 03:04:05.678", "@message": TEXT}, forms.CLOUDWATCH),
+        (
+            {"message": {"data": base64.b64encode(TEXT.encode()).decode()}, "ackId": "a"},
+            forms.WRAPPED,
+        ),
         (
             {
                 "results": [
@@ -140,6 +145,8 @@ def test_annotations_of_elastic() -> None:
         {"message": "hello"},
         {"protoPayload": {}},
         {"message": 5},
+        {"message": {"data": "no base64"}},
+        {"message": {"data": base64.b64encode(b"\xff{").decode()}},
         {"kind": "Pod"},
     ],
 )
@@ -181,3 +188,19 @@ def test_any_value(value: Any) -> None:
 def test_losses_are_of_forms() -> None:
     """What is said to be lost is said of forms that there are."""
     assert set(forms.LOST) == {forms.GKE, forms.AKS_TABLE, forms.ELASTIC}
+
+
+def test_gke_through_pub_sub() -> None:
+    """What is in the message says which form it is."""
+    entry = {
+        "insertId": "6f0c",
+        "timestamp": "2026-01-02T03:04:05.6Z",
+        "protoPayload": {
+            "serviceName": "k8s.io",
+            "methodName": "io.k8s.core.v1.secrets.delete",
+            "resourceName": "core/v1/namespaces/shop/secrets/db",
+        },
+    }
+    data = base64.b64encode(json.dumps(entry).encode()).decode()
+    (got,), _ = found({"message": {"data": data, "messageId": "1"}, "subscription": "s"})
+    assert (got.form, got.event.verb) == (forms.GKE, "delete")
