@@ -40,7 +40,7 @@ from auditproxy.health import server as health
 from auditproxy.lookups import issuerkeys, tokencache
 from auditproxy.notifiers import alertspools, dispatcher, outbox
 from auditproxy.options import Options
-from auditproxy.reading.sql import asking, store
+from auditproxy.reading.sql import asking, readable, store
 from auditproxy.reading.trail import abreast, lines
 from auditproxy.recordings import objectstore, recording, upload
 from auditproxy.request import headers, heads, memory, resolution, selectors
@@ -249,6 +249,7 @@ OURS: dict[str, tuple[str, ...]] = {
     "docs/events-schema.md": (
         f"It has {store.MEMORY.replace('MB', ' MB')} of memory",
         f"after `--timeout` ({asking.TIMEOUT / 60:g} minutes)",
+        f"events of lines over {size(readable.LONGEST_OBJECT)} have no bodies",
     ),
     "docs/sessions.md": (
         f"as `8h` or `1h30m`, at least `{sessionrules.SHORTEST_LIMIT // SECOND}s`",

@@ -37,9 +37,13 @@ def refusal(error: OSError) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things: ``1 rule``, ``2 rules``, ``3 lines of sessions``."""
+    """A number of things: ``1 rule``, ``2 rules``, ``3 bodies``, ``3 lines of sessions``."""
     first, of, rest = noun.partition(" of ")
-    return f"{count} {first}{'' if count == 1 else 's'}{of}{rest}"
+    if count != 1:
+        # "day" keeps its y.
+        has_ies = first.endswith("y") and first[-2:-1] not in "aeiou"
+        first = f"{first[:-1]}ies" if has_ies else f"{first}s"
+    return f"{count} {first}{of}{rest}"
 
 
 def one_line(text: str) -> str:

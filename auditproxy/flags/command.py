@@ -1,7 +1,7 @@
 """Command: one subcommand of ``auditproxy``, for its dispatch, its help and its completion."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from auditproxy.apis.gotext import go_quote
@@ -48,15 +48,29 @@ class Command:
             operand=self.operands.get(word, self.operand),
         )
 
+    def misplaced(self, word: str, given: Container[str]) -> Iterator[str]:
+        """A fault for each flag that is given, and that belongs to other words alone."""
+        for flag in self.flags:
+            owners, _ = self._owners(flag)
+            if flag.name in given and owners and word not in owners:
+                called = " and ".join(f"auditproxy {self.name} {owner}" for owner in owners)
+                yield f"--{flag.name} is a flag of {called}"
+
     def _flags_of(self, word: str) -> Iterator[Flag]:
         for flag in self.flags:
-            prefix = _PREFIX.match(flag.usage)
-            named = prefix[1].split(", ") if prefix is not None else []
-            if prefix is None or not set(named) <= set(self.words):
+            owners, usage = self._owners(flag)
+            if not owners:
                 yield flag
-            elif word in named:
-                usage = flag.usage[prefix.end() :]
+            elif word in owners:
                 yield replace(flag, usage=usage[:1].upper() + usage[1:])
+
+    def _owners(self, flag: Flag) -> tuple[tuple[str, ...], str]:
+        """The words that a flag's usage begins with, () where it belongs to all; and the rest."""
+        prefix = _PREFIX.match(flag.usage)
+        named = tuple(prefix[1].split(", ")) if prefix is not None else ()
+        if prefix is None or not set(named) <= set(self.words):
+            return (), flag.usage
+        return named, flag.usage[prefix.end() :]
 
 
 def unwanted_arguments(command: Command, arguments: tuple[str, ...]) -> str:

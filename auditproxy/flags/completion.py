@@ -12,6 +12,8 @@ from auditproxy.flags.pflag import BOOL, LIST, STRING, Flag
 SHELLS = ("bash", "zsh", "fish")
 _LONGEST = 70
 """Characters of a description; shells show one a line."""
+_MOST_WORDS = 10_000
+"""Words of a command line, where there is no bound."""
 
 
 def completion(shell: str, commands: Sequence[Command]) -> str:
@@ -105,13 +107,13 @@ _auditproxy() {{
   elif [ -n "$flag" ] && [[ "$files" == *" $flag "* ]]; then
     _auditproxy_files
     return
-  elif [ -z "$flag" ] && [ "$operands" ] && [[ "$current" != -* ]] &&
-    {{ [ "$COMP_CWORD" -gt 2 ] || [ -z "$words" ]; }}; then
+  elif [ -z "$flag" ] && [ "$words" ] && [ "$COMP_CWORD" -eq 2 ] && [[ "$current" != -* ]]; then
+    offered="$words"
+  elif [ -z "$flag" ] && [ "$operands" ] && [[ "$current" != -* ]]; then
     _auditproxy_files
     return
   elif [ -z "$flag" ]; then
     offered="$flags"
-    [ "$COMP_CWORD" -eq 2 ] && offered="$words $offered"
   fi
   COMPREPLY=($(compgen -W "$offered" -- "$current"))
   [[ "${{COMPREPLY[0]-}}" == *= ]] && compopt -o nospace 2>/dev/null
@@ -175,6 +177,12 @@ def _zsh_flag(command: Command, flag: Flag) -> list[str]:
 def _fish(commands: Sequence[Command]) -> str:
     lines = [
         "# fish completion of auditproxy; in config.fish: auditproxy completion fish | source",
+        "# Whether the command is this one, and has so many words: those before the cursor's.",
+        "function __auditproxy_in",
+        "  set -l tokens (commandline -opc)",
+        '  test "$tokens[2]" = "$argv[1]"',
+        '  and test (count $tokens) -ge "$argv[2]" -a (count $tokens) -le "$argv[3]"',
+        "end",
         "complete -c auditproxy -f",
     ]
     for command in commands:
@@ -183,11 +191,15 @@ def _fish(commands: Sequence[Command]) -> str:
             f"complete -c auditproxy -n __fish_use_subcommand -a {command.name} -d {summary}"
         )
     for command in commands:
-        start = f"complete -c auditproxy -n '__fish_seen_subcommand_from {command.name}'"
+        start, past = (
+            f"complete -c auditproxy -n '__auditproxy_in {command.name} {least} {_MOST_WORDS}'"
+            for least in (2, 3)
+        )
         if command.words:
-            lines.append(f"{start} -a '{' '.join(command.words)}'")
+            first = f"complete -c auditproxy -n '__auditproxy_in {command.name} 2 2'"
+            lines.append(f"{first} -a '{' '.join(command.words)}'")
         if command.operand:
-            lines.append(f"{start} -F")
+            lines.append(f"{past if command.words else start} -F")
         for flag in command.flags:
             letter = f" -s {flag.shorthand}" if flag.shorthand else ""
             values = "" if flag.kind is BOOL else " -r -F" if _is_text(flag) else " -x"
@@ -201,11 +213,11 @@ def _fish(commands: Sequence[Command]) -> str:
 def _plain(text: str) -> str:
     """Text without what the shells' description syntax gives a meaning to."""
     return "".join(
-        {"[": "(", "]": ")", ":": ",", "'": "", "\\": "", "`": "", "\n": " "}.get(char, char)
+        {"[": "(", "]": ")", ":": ",", "\\": "", "`": "", "\n": " "}.get(char, char)
         for char in text
     )
 
 
 def _quoted(text: str) -> str:
-    """In single quotes; ``_plain`` leaves none inside."""
-    return f"'{text}'"
+    """In single quotes; those in it are between two quoted texts."""
+    return "'" + text.replace("'", "'\\''") + "'"

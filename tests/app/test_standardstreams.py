@@ -38,6 +38,12 @@ def test_counted() -> None:
         "1 line of sessions",
         "2 lines of sessions",
     ]
+    assert [counted(2, noun) for noun in ("body", "day", "body of a request")] == [
+        "2 bodies",
+        "2 days",
+        "2 bodies of a request",
+    ]
+    assert counted(1, "body") == "1 body"
     assert counted(1, "alert") == "1 alert"
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from auditproxy.cli import commands
-from auditproxy.commands.events.flags import OUTPUTS
+from auditproxy.commands.events.flags import KINDS, OUTPUTS, WORDS
 from auditproxy.flags.completion import SHELLS, completion
 from auditproxy.options.serving import TLS_VERSIONS
+from auditproxy.reading.meaning import facts
 
 
 def no_runner() -> object:
@@ -63,6 +64,10 @@ def offered(*words: str) -> list[str]:
         (("auditproxy", "serve", "--tls-min-version", "="), sorted(TLS_VERSIONS)),
         (("auditproxy", "events", "list", "--output", "=", "j"), ["json"]),
         (("auditproxy", "events", "list", "-o", ""), sorted(OUTPUTS)),
+        (("auditproxy", "events", ""), sorted(WORDS)),
+        (("auditproxy", "events", "--ki"), ["--kind="]),
+        (("auditproxy", "events", "list", "--kind", "=", ""), sorted(KINDS)),
+        (("auditproxy", "policy", "lint", "--fail-on", "w"), ["warning"]),
         (("auditproxy", "nothing", "--x"), [""]),
     ],
 )
@@ -127,6 +132,12 @@ def run_in(shell: list[str], script: str) -> list[str]:
         ("auditproxy demo --ra", ["--raw-json"]),
         ("auditproxy serve --audit-log-mode=d", ["--audit-log-mode=durable"]),
         ("auditproxy events list -o ya", ["yaml"]),
+        ("auditproxy events ", sorted(WORDS)),
+        ("auditproxy events --ki", ["--kind"]),
+        ("auditproxy events list --kind=h", ["--kind=human"]),
+        ("auditproxy policy lint --fail-on w", ["warning"]),
+        ("auditproxy sessions verify pyproject.to", ["pyproject.toml"]),
+        ("auditproxy sessions verify --public-k", []),
     ],
 )
 def test_fish(line: str, expected: list[str]) -> None:
@@ -165,6 +176,7 @@ def test_zsh() -> None:
         ("auditproxy serve --audit-log-mode=d", "--audit-log-mode=durable"),
         ("auditproxy events list -o ya", "-o yaml"),
         ("auditproxy policy li", "policy lint"),
+        ("auditproxy events list --kind=hu", "--kind=human"),
     ],
 )
 def test_zsh_on_a_terminal(line: str, expected: str, tmp_path: Path) -> None:
@@ -182,6 +194,11 @@ zpty -d shell
     assert run_in(["zsh", "-f"], script) == ["found"]
 
 
+def test_kinds() -> None:
+    """Those that completion offers are those of the filters."""
+    assert KINDS == facts.KINDS
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_everything_is_in_it(shell: str) -> None:
     """D: every command and every flag."""
@@ -190,4 +207,5 @@ def test_everything_is_in_it(shell: str) -> None:
         assert command.name in script
         for flag in command.flags:
             assert (f"-l {flag.name}" if shell == "fish" else f"--{flag.name}") in script
-    assert all(line.count("'") % 2 == 0 for line in script.splitlines() if "#" not in line)
+    lines = [line.replace("'\\''", "") for line in script.splitlines() if "#" not in line]
+    assert all(line.count("'") % 2 == 0 for line in lines)

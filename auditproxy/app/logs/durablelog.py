@@ -1,10 +1,10 @@
 """Makes the log backend of mode ``durable``."""
 
-import datetime
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from auditproxy.app.localzone import LocalZone
 from auditproxy.app.logs.logbackend import (
     LogFileError,
     OpenChain,
@@ -55,11 +55,10 @@ def open_durable_log(
         reopened=metrics.audit.sinks.log_reopened,
         report=report,
     )
-    zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     sinks = metrics.audit.sinks
     log = DurableLog(
         file if chain is None else chain.of_durable(file),
-        encode=encoder(options.format, zone),
+        encode=encoder(options.format, LocalZone()),
         losses=losses,
         report=report,
         observe=sinks.committed,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.operatorline import OperatorLine
 from auditproxy.apis.units import MEBIBYTE
+from auditproxy.app.localzone import LocalZone
 from auditproxy.audit.encode import encoder
 from auditproxy.backends.log import LogBackend, StandardOutput
 from auditproxy.backends.logfiles.rotation import RotatingFile
@@ -142,10 +143,9 @@ def open_log(
     )
     chained = None if chain is None else chain.of(writer)
     file = chained or (writer if isinstance(writer, RotatingFile) else None)
-    zone = datetime.datetime.now().astimezone().tzinfo or datetime.UTC
     backend = LogBackend(
         file or STANDARD_OUTPUT,
-        encode=encoder(options.format, zone),
+        encode=encoder(options.format, LocalZone()),
         losses=losses,
         report=report,
     )

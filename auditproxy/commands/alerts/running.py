@@ -58,7 +58,7 @@ def check(paths: Sequence[str], out: Output, err: Output) -> int:
             out.write(f"{path}: {_failure(failure)}\n")
         passed = len(found.tests) - len(failures)
         rows = counted(len(found.rules), "rule")
-        tests = f"{passed} of {len(found.tests)} tests pass" if found.tests else NO_TESTS
+        tests = f"{passed} of {counted(len(found.tests), 'test')} pass" if found.tests else NO_TESTS
         out.write(f"{path}: {rows}, {tests}\n")
         tested = {name for test in found.tests for name in test.fires}
         silent = [rule.name for rule in found.rules if rule.name not in tested]
@@ -139,7 +139,8 @@ def test(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Outp
             if number % 1000 == 0 and time.monotonic() - shown > PROGRESS:
                 shown = time.monotonic()
                 if err.isatty():
-                    err.write(f"{path}: {replay.lines} lines, {replay.events} events\n")
+                    lines, events = counted(replay.lines, "line"), counted(replay.events, "event")
+                    err.write(f"{path}: {lines}, {events}\n")
     replay.finish()
     if replay.unreadable:
         many = replay.unreadable > 1

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from typing import Any
 
 from auditproxy.apis.faults import Unusable
@@ -18,6 +18,8 @@ from auditproxy.commands.events.flags import (
     OUTPUTS,
     QUERY_FLAGS,
     QUERY_OUTPUTS,
+    SHOW_FLAGS,
+    SHOW_OUTPUTS,
     WORDS,
 )
 from auditproxy.commands.events.flags import FLAGS as FLAGS
@@ -31,21 +33,33 @@ def run_events(parsed: Parsed) -> int:
     word, arguments = _arguments(parsed.arguments, list(parsed.faults))
     if word == "query":
         return _query(arguments, parsed)
+    from auditproxy.app.localzone import LocalZone, unknown_zone
     from auditproxy.reading.trail.newest import MOST
 
     faults = list(parsed.faults)
-    for flag, known in (("output", OUTPUTS), ("color", COLORS)):
+    of_word = " of auditproxy events show" if word == "show" else ""
+    outputs = SHOW_OUTPUTS if word == "show" else OUTPUTS
+    for flag, known, of in (("output", outputs, of_word), ("color", COLORS, "")):
         if settings[flag] not in known:
-            faults.append(f"--{flag} must be one of {', '.join(known)}")
+            faults.append(f"--{flag}{of} must be one of {', '.join(known)}")
     if not 1 <= settings["limit"] <= MOST:
         faults.append(f"--limit must be from 1 to {MOST}")
-    zone: tzinfo = _local_zone() if settings["local-time"] else UTC
+    zone: tzinfo = UTC
+    if settings["local-time"]:
+        zone = LocalZone()
+        if unknown := unknown_zone(os.environ):
+            faults.append(f"--local-time: {unknown}")
     now = time.time_ns()
     since, until = _limits(settings, now, zone, faults)
     conditions = _conditions(settings, faults)
-    for name, owner in (("where", "list"), ("save", "query"), ("timeout", "query")):
-        if name in parsed.values and word != owner:
-            faults.append(f"--{name} is a flag of auditproxy events {owner}")
+    misplaced = list(EVENTS.misplaced(word, parsed.values))
+    if word == "show" and not misplaced:
+        misplaced += [
+            f"--{name} is not a flag of auditproxy events show, which shows one request"
+            for name in parsed.values
+            if name not in SHOW_FLAGS
+        ]
+    faults += misplaced
     if faults:
         raise Unusable(*faults)
     from auditproxy.commands.events.listing import run_list
@@ -169,12 +183,6 @@ def _arguments(arguments: Sequence[str], faults: list[str]) -> tuple[str, Sequen
             "/var/lib/rancher/k3s/server/logs/audit.log",
         )
     return word, rest
-
-
-def _local_zone() -> tzinfo:
-    zone = datetime.now().astimezone().tzinfo
-    assert zone is not None
-    return zone
 
 
 def is_colored(wanted: str, is_terminal: bool, environment: Mapping[str, str]) -> bool:

@@ -6,6 +6,8 @@ from auditproxy.flags.pflag import BOOL, DURATION, HELP, INT, LIST, STRING, Flag
 WORDS = ("list", "show", "tail", "query")
 OUTPUTS = ("table", "wide", "json", "yaml", "csv", "name")
 COLORS = ("auto", "always", "never")
+KINDS = ("human", "serviceaccount", "node", "control-plane", "anonymous", "unknown")
+"""Those of reading/meaning/facts.py, without its imports: help and completion are made of this."""
 FILTERS = (
     "user",
     "group",
@@ -36,6 +38,7 @@ FLAGS = (
         (),
         "Only requests of humans, or of serviceaccount, node, control-plane, anonymous or unknown "
         "(a failed login has no user), by the form of their names.",
+        choices=KINDS,
     ),
     Flag("verb", LIST, (), "Only these verbs: get, list, watch, create, update, patch, delete ..."),
     Flag(
@@ -53,7 +56,7 @@ FLAGS = (
         STRING,
         "",
         "Only requests that came at this time or later: a duration before now such as 2h or 7d, "
-        "yesterday, 14:02, a date, or a date and time. UTC without a zone.",
+        "yesterday, 14:02, 'tuesday 09:00', a date, or a date and time. UTC without a zone.",
     ),
     Flag(
         "until",
@@ -76,8 +79,8 @@ FLAGS = (
         STRING,
         "table",
         "table, wide, json (one object per request and line), yaml, csv, or name (audit IDs); of "
-        "query: table, json (one object per row and line) or csv. The column ALLOWED BY of wide is "
-        "filled in logs of kube-apiserver, and in a proxy's with "
+        "show: table or json; of query: table, json (one object per row and line) or csv. The "
+        "column ALLOWED BY of wide is filled in logs of kube-apiserver, and in a proxy's with "
         "--audit-authorization-annotations=review.",
         shorthand="o",
         choices=OUTPUTS,
@@ -93,7 +96,7 @@ FLAGS = (
         "tail: continue with the requests that come, across rotation, until Ctrl-C.",
         shorthand="f",
     ),
-    Flag("reverse", BOOL, False, "Oldest first."),
+    Flag("reverse", BOOL, False, "list: the oldest first."),
     Flag("local-time", BOOL, False, "Show and read times in the local time zone instead of UTC."),
     Flag(
         "session-log",
@@ -162,3 +165,6 @@ EXAMPLES = (
 QUERY_OUTPUTS = ("table", "json", "csv")
 QUERY_FLAGS = ("output", "save", "timeout", "color")
 """The flags of query; the others are about lists of requests."""
+SHOW_OUTPUTS = ("table", "json")
+SHOW_FLAGS = ("output", "session-log", "local-time", "color")
+"""The flags of show; the others are about lists of requests."""

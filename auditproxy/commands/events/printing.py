@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import yaml
 
 from auditproxy.commands.events.rows import (
+    CHANGES,
     CSV_COLUMNS,
     TABLE,
     WIDE,
@@ -145,11 +146,14 @@ class Printer:
     ) -> Iterator[str]:
         line = _Line()
         writer = csv.writer(line, lineterminator="\n")
+        columns = (*CSV_COLUMNS, CHANGES) if self._how.diff else CSV_COLUMNS
         if not self._begun:
-            writer.writerow(CSV_COLUMNS)
+            writer.writerow(columns)
             yield line.text
         for one in facts:
-            writer.writerow(csv_cells(as_object(one, changes.get(one.request))))
+            changed = changes.get(one.request)
+            row = as_object(one, changed) | {CHANGES: _told(changed or [])}
+            writer.writerow(csv_cells(row, columns))
             yield line.text
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 from auditproxy.app.standardstreams import counted
-from auditproxy.commands.events.notes import notes_of
+from auditproxy.commands.events.notes import check_has_events, notes_of
 from auditproxy.commands.events.printing import Text
 from auditproxy.commands.events.saving import check_target, save
 from auditproxy.commands.events.tabulating import Laid, laid_out
@@ -56,6 +56,7 @@ def run_query(
     count_lines(plain, counts, forms)
     for note in notes_of(counts, forms):
         err.write(f"auditproxy: warning: {note}\n")
+    check_has_events(counts, files)
     return 1 if counts[DAMAGED] or counts[GONE] else 0
 
 

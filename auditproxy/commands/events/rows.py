@@ -1,5 +1,6 @@
 """One request as a row of a table, and as an object for other programs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from auditproxy.apis.units import SECOND
@@ -118,14 +119,17 @@ CSV_COLUMNS = (
     "grantedBy",
     "auditID",
 )
+CHANGES = "changes"
+"""The column of --diff, behind the others."""
 
 
-def csv_cells(row: dict[str, Any]) -> list[str]:
+def csv_cells(row: dict[str, Any], columns: Sequence[str] = CSV_COLUMNS) -> list[str]:
     """A row for spreadsheets: what one would run as a formula begins with an apostrophe."""
     found = []
-    for column in CSV_COLUMNS:
+    for column in columns:
         value = row.get(column, "")
-        text = " ".join(value) if isinstance(value, list) else str(value)
+        between = "; " if column == CHANGES else " "
+        text = between.join(value) if isinstance(value, list) else str(value)
         found.append(csv_text(text, 1 << 20))
     return found
 

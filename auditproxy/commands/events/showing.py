@@ -10,7 +10,8 @@ import yaml
 from auditproxy.apis.faults import Unusable
 from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.units import SECOND
-from auditproxy.commands.events.notes import notes_of
+from auditproxy.app.standardstreams import counted
+from auditproxy.commands.events.notes import check_has_events, notes_of
 from auditproxy.commands.events.printing import Shown, Text
 from auditproxy.commands.events.rows import as_object, user_of
 from auditproxy.commands.events.sessionlines import commands_of
@@ -54,6 +55,7 @@ def run_show(
     requests = [one for one in found.requests if one.event.audit_id == audit_id] or found.requests
     ids = {one.event.audit_id for one in requests}
     if not ids:
+        check_has_events(found.counts, files)
         raise Unusable(f"no event has the audit ID {go_quote(audit_id)}")
     if len(ids) > 1:
         raise Unusable(f"several audit IDs begin with {go_quote(audit_id)}; give more of it")
@@ -170,7 +172,7 @@ def body_lines(value: Any, resource: str) -> Iterator[str]:
     lines = shown.splitlines()
     yield from lines[:LONGEST_BODY]
     if len(lines) > LONGEST_BODY:
-        yield f"and {len(lines) - LONGEST_BODY} more lines"
+        yield f"and {counted(len(lines) - LONGEST_BODY, 'more line')}"
 
 
 def _object(

@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from auditproxy.commands.events.notes import notes_of
+from auditproxy.apis.faults import Unusable
+from auditproxy.commands.events.notes import check_has_events, notes_of
 from auditproxy.commands.events.printing import Printer, Shown, Text
 from auditproxy.reading.forms.unwrapping import Unwrapper
 from auditproxy.reading.meaning.arrivals import Arrivals
 from auditproxy.reading.meaning.conditions import admits_all
 from auditproxy.reading.meaning.events import Counts
 from auditproxy.reading.meaning.facts import RequestFacts
+from auditproxy.reading.trail.buckets import is_bucket
 from auditproxy.reading.trail.following import Follower, end_of_lines
 from auditproxy.reading.trail.lines import is_packed, is_saved
 from auditproxy.reading.trail.newest import newest
 from auditproxy.reading.trail.scanning import Search
-from auditproxy.reading.trail.sources import TrailFile
+from auditproxy.reading.trail.sources import STANDARD_INPUT, TrailFile
 
 PAUSE = 0.2
 """Seconds between two polls."""
@@ -35,6 +37,11 @@ def run_tail(
     wait: Callable[[float], None] = time.sleep,
 ) -> int:
     """Print requests until it is interrupted, or those that are there; the exit code."""
+    if follow and not any(map(_grows, files)):
+        raise Unusable(
+            "--follow needs a log that is being written; what is packed, rotated, saved, in a "
+            "bucket or piped in beside other logs does not grow"
+        )
     bounded = [_to_its_end(file) for file in files] if follow else list(files)
     found = newest(bounded, search, how.limit)
     show = Printer(how).lines
@@ -42,6 +49,8 @@ def run_tail(
     for note in notes_of(found.counts, found.forms):
         err.write(f"auditproxy: warning: {note}\n")
     if not follow:
+        if found.read == found.size:
+            check_has_events(found.counts, files)
         return 0
     counts, forms = Counts(), Counts()
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
@@ -72,6 +81,7 @@ def run_stream(search: Search, how: Shown, out: Text, err: Text) -> int:
                 _write(show(requests), out)
     for note in notes_of(counts, forms):
         err.write(f"auditproxy: warning: {note}\n")
+    check_has_events(counts, [TrailFile(STANDARD_INPUT, STANDARD_INPUT)])
     return 0
 
 
@@ -84,7 +94,8 @@ def _to_its_end(file: TrailFile) -> TrailFile:
 
 def _grows(file: TrailFile) -> bool:
     """Whether lines are written to it."""
-    return not (file.is_rotated or is_packed(file.path) or is_saved(file.path))
+    is_copy = file.origin == STANDARD_INPUT or is_bucket(file.origin)
+    return not (is_copy or file.is_rotated or is_packed(file.path) or is_saved(file.path))
 
 
 def _begin(file: TrailFile, counts: Counts, stack: contextlib.ExitStack) -> Follower:

@@ -30,6 +30,7 @@ FLAGS = (
         "error",
         "lint: the exit code is 1 for a finding that is as severe, or more: error, warning, note, "
         "or never.",
+        choices=FAIL_ON,
     ),
     Flag("as", STRING, "", "explain: user of the request. Empty is one that no rule names."),
     Flag(

@@ -46,7 +46,8 @@ def run_diff(
 
 def _lines(difference: Difference, groups: list[tuple[Differing, Group]]) -> Iterator[str]:
     requests = counted(difference.requests, "request")
-    yield f"{difference.differing} of {requests} are decided differently\n"
+    are = "is" if difference.differing == 1 or difference.requests == 1 else "are"
+    yield f"{difference.differing} of {requests} {are} decided differently\n"
     if not groups:
         return
     yield "\n"

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from auditproxy.apis.faults import Unusable, why_unread
-from auditproxy.app.standardstreams import Output, one_line
+from auditproxy.app.standardstreams import Output, counted, one_line
 from auditproxy.audit.policy.simulation.grouped import LoggedGroup
 from auditproxy.audit.policy.simulation.logged import LoggedEvent, read_logged
 from auditproxy.commands.policy.savedgroups import saved_groups, unreadable_rows
@@ -29,7 +29,7 @@ from auditproxy.reading.meaning.requests import NATIVE, SeenEvent
 from auditproxy.reading.trail.archives import is_archive
 from auditproxy.reading.trail.blocks import Block
 from auditproxy.reading.trail.lines import beginning_of, is_saved
-from auditproxy.reading.trail.packing import DAMAGES, unpacked
+from auditproxy.reading.trail.packing import DAMAGES, SUFFIXES, unpacked
 from auditproxy.reading.trail.savedsets import SavedTrails
 from auditproxy.reading.trail.scanning import Search, events_of
 from auditproxy.reading.trail.sources import files_of
@@ -74,7 +74,9 @@ class LogEvents:
                 for file in self._files(path, spool):
                     if file != "-" and _is_saved(file):
                         saved.append(file)
-                    elif file != "-" and _is_of_another_form(file):
+                        continue
+                    file = file if file == "-" else _where(file)
+                    if file != "-" and _is_of_another_form(file):
                         yield from self._of_another_form(file)
                     else:
                         yield from self._of_lines(file)
@@ -99,7 +101,7 @@ class LogEvents:
             if self.lines % _EVERY == 0 and time.monotonic() - shown > PROGRESS:
                 shown = time.monotonic()
                 if self._err.isatty():
-                    self._err.write(one_line(f"{path}: {self.lines} lines") + "\n")
+                    self._err.write(one_line(f"{path}: {counted(self.lines, 'line')}") + "\n")
             if not line or line.isspace():
                 continue
             try:
@@ -175,6 +177,12 @@ def _is_saved(path: str) -> bool:
     with contextlib.suppress(OSError):
         return is_saved(path)
     return False
+
+
+def _where(path: str) -> str:
+    """A file, or what it was packed to since it was named."""
+    packed = (path + suffix for suffix in SUFFIXES)
+    return path if os.path.exists(path) else next(filter(os.path.exists, packed), path)
 
 
 def _is_of_another_form(path: str) -> bool:

@@ -99,6 +99,11 @@ class _Result:
         log = self._simulation
         requests = sum(each.requests for each in every)
         yield self._row("the log", "", requests, log.events, log.bytes, 0)
+        if log.bytes and total != log.bytes:
+            named = "less than the log" if total < log.bytes else "more than the log"
+            events = abs(sum(each.events for each in every) - log.events)
+            row = self._row(named, "", 0, events, abs(total - log.bytes), log.bytes)
+            yield (*row[:2], "", *row[3:])
 
     def _row(
         self, name: str, level: str, requests: int, events: int, size: int, total: int
@@ -135,8 +140,8 @@ class _Result:
             yield f"{counted(count, f'{stage} event')} of other requests would be omitted"
         if simulation.contradictions:
             yield (
-                f"{counted(simulation.contradictions, 'event')} of the log are not as the policy "
-                "of --against writes them: it is not the policy that the log was written with"
+                "the log was written with another policy than --against: "
+                f"{counted(simulation.contradictions, 'event')} would not be as they are"
             )
         if simulation.changes.others:
             yield f"{counted(simulation.changes.others, 'event')} changed in still other groups"
@@ -197,15 +202,21 @@ def _limits(
     estimated = sum(each.bodies_estimated for each in estimates.values())
     unknown = sum(each.bodies_unknown for each in estimates.values())
     if arrivals:
-        yield f"{arrivals} RequestReceived events are not in the log; their sizes are estimated"
+        # In the words of the other notes, which have no verb.
+        are = (
+            "is not in the log; its size is"
+            if arrivals == 1
+            else "are not in the log; their sizes are"
+        )
+        yield f"{counted(arrivals, 'RequestReceived event')} {are} estimated"
     if estimated:
         yield (
-            f"{counted(estimated, 'body').replace('bodys', 'bodies')} not in the log: estimated by "
+            f"{counted(estimated, 'body')} not in the log: estimated by "
             "the mean of those of the same resource and verb"
         )
     if unknown:
         yield (
-            f"{counted(unknown, 'body').replace('bodys', 'bodies')} not in the log, and none of "
+            f"{counted(unknown, 'body')} not in the log, and none of "
             "the same resource and verb: counted as 0 bytes"
         )
     hidden = [

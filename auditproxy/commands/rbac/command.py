@@ -34,7 +34,7 @@ FLAGS = (
         STRING,
         "",
         "Only requests that came at this time or later: a duration before now such as 2h or 7d, "
-        "yesterday, 14:02, a date, or a date and time. UTC without a zone.",
+        "yesterday, 14:02, 'tuesday 09:00', a date, or a date and time. UTC without a zone.",
     ),
     Flag("until", STRING, "", "Only requests that came before this time."),
     Flag(

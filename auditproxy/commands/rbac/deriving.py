@@ -10,7 +10,7 @@ import msgspec
 import yaml
 
 from auditproxy.app.standardstreams import Output, counted
-from auditproxy.commands.events.notes import notes_of
+from auditproxy.commands.events.notes import check_has_events, notes_of
 from auditproxy.reading.meaning.cells import visible
 from auditproxy.reading.meaning.conditions import conditions_of, is_user
 from auditproxy.reading.meaning.events import GONE
@@ -72,9 +72,11 @@ def run_derive(
     err: Output,
 ) -> int:
     """Write the roles; the exit code. Raises Unusable and OSError."""
-    passed = pass_once(files_of(logs, spool), _for_roles(task, settings))
+    files = files_of(logs, spool)
+    passed = pass_once(files, _for_roles(task, settings))
     for note in notes_of(passed.counts, passed.forms):
         err.write(f"auditproxy: warning: {note}\n")
+    check_has_events(passed.counts, files)
     subjects = subjects_of(
         {
             # What is only added was not requested itself.

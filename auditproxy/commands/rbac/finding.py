@@ -10,7 +10,7 @@ import msgspec
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.app.standardstreams import Output, one_line
-from auditproxy.commands.events.notes import notes_of
+from auditproxy.commands.events.notes import check_has_events, notes_of
 from auditproxy.commands.rbac.deriving import FEWER, left_out
 from auditproxy.commands.rbac.showing import RightsFound, as_object, as_text
 from auditproxy.reading.meaning.conditions import conditions_of, is_user
@@ -45,9 +45,11 @@ def run_unused(
     manifests = read_manifests(settings["manifests"])
     # Of others nothing is shown, and their rights would take the place of what is.
     users = conditions_of({"user": settings["user"]})
-    passed = pass_once(files_of(logs, spool), msgspec.structs.replace(task, users=users))
+    files = files_of(logs, spool)
+    passed = pass_once(files, msgspec.structs.replace(task, users=users))
     for note in notes_of(passed.counts, passed.forms):
         err.write(f"auditproxy: warning: {note}\n")
+    check_has_events(passed.counts, files)
     roles, bindings = manifests.counts
     if not bindings:
         err.write("auditproxy: warning: no binding is in the manifests\n")
@@ -115,6 +117,11 @@ def read_manifests(names: Sequence[str]) -> ClusterManifests:
                     manifests.take(value)
         except OSError as error:
             faults.append(f"--manifests: {one_line(name)}: {error.strerror}")
+        except UnicodeDecodeError:
+            faults.append(
+                f"--manifests: {one_line(name)}: it is not YAML or JSON; save what kubectl get "
+                "--output=yaml prints"
+            )
         except (ManifestError, YAMLError, ValueError, RecursionError) as error:
             faults.append(f"--manifests: {one_line(name)}: {one_line(str(error))[:300]}")
     if faults:

@@ -149,12 +149,16 @@ def _known(ask: Any, *, is_by_id: bool) -> Known:
             raise Unusable(f"{name} has no event with a time")
     begin = max(period[0] for period in periods.values())
     end = min(period[1] for period in periods.values())
-    if begin >= end:
-        shown = (
+    if begin >= end - _EDGE:
+        ours, theirs = (
             f"{iso(first * 1000)} to {iso(last * 1000)}"
             for first, last in (periods[statements.OURS], periods[statements.THEIRS])
         )
-        raise Unusable("the logs have no period in common: {}, and {}".format(*shown))
+        what = "no period" if begin > end else "no more than a second"
+        raise Unusable(
+            f"PROXY-LOG ({ours}) and CLOUD-LOG ({theirs}) have {what} in common, so nothing can be "
+            "compared; name logs of the same time"
+        )
     kinds = frozenset(tuple(row) for row in _rows(ask, statements.KINDS))
     if not is_by_id:
         return Known(begin, end - _EDGE, kinds=kinds, has_codes=False)

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from auditproxy.app.standardstreams import Output, counted
-from auditproxy.commands.events.notes import notes_of
+from auditproxy.commands.events.notes import check_has_events, notes_of
 from auditproxy.commands.report.html import as_html
 from auditproxy.commands.report.values import shown
 from auditproxy.reading.meaning.cells import columns, visible
@@ -37,9 +37,11 @@ def run(
     err: Output,
 ) -> int:
     """Write the report; the exit code. Raises Unusable and OSError."""
-    passed = pass_once(files_of(logs, spool), task)
+    files = files_of(logs, spool)
+    passed = pass_once(files, task)
     for note in notes_of(passed.counts, passed.forms):
         err.write(f"auditproxy: warning: {note}\n")
+    check_has_events(passed.counts, files)
     report = report_of(task, passed)
     if output == "html":
         texts = as_html(report, limit)
@@ -87,7 +89,7 @@ def _notes(
     others = passed.tallies.others.requests
     if others:
         yield (
-            f"{counted(others, 'request')} of further groups are left out; a filter or a shorter "
+            f"left out: {counted(others, 'request')} of further groups; a filter or a shorter "
             "period shows them"
         )
     if passed.open:

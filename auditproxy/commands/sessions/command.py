@@ -48,7 +48,7 @@ FLAGS = (
         STRING,
         "",
         "Only sessions that began at this time or later: a duration before now such as 2h or 7d, "
-        "yesterday, 14:02, a date, or a date and time. UTC without a zone.",
+        "yesterday, 14:02, 'tuesday 09:00', a date, or a date and time. UTC without a zone.",
     ),
     Flag(
         "until",

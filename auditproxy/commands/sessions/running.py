@@ -86,7 +86,8 @@ def too_small(summary: RecordingSummary, columns: int, rows: int) -> str:
     if not header.auditproxy.tty or (header.width <= columns and header.height <= rows):
         return ""
     return (
-        f"it was recorded on a terminal of {header.width} columns and {header.height} rows, "
+        f"it was recorded on a terminal of {counted(header.width, 'column')} and "
+        f"{counted(header.height, 'row')}, "
         f"this one has {columns} and {rows}: lines are not where they were"
     )
 

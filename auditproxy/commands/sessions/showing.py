@@ -198,7 +198,7 @@ def note_line(note: Any) -> str:
     if isinstance(note, CommandNote):
         return f"$ {_command(note)}"
     if isinstance(note, CopiedFileNote):
-        return f"{visible(note.kind)} {visible(note.name)}, {note.size} bytes"
+        return f"{visible(note.kind)} {visible(note.name)}, {counted(note.size, 'byte')}"
     if isinstance(note, CopyEndNote) and note.fault:
         return f"{note.label}: {visible(note.fault)}"
     if isinstance(note, ConnectionClosedNote):
@@ -270,9 +270,9 @@ def _sha256(summary: RecordingSummary) -> str:
 
 
 def _recorded(summary: RecordingSummary) -> str:
-    words = [summary.header.auditproxy.record, f"{summary.size} bytes", summary.state]
+    words = [summary.header.auditproxy.record, counted(summary.size, "byte"), summary.state]
     text = ", ".join(word for word in words if word)
     missing = 0 if summary.end is None else summary.end.missing_bytes
-    reasons = [summary.stopped, f"{missing} bytes are missing" if missing else ""]
+    reasons = [summary.stopped, f"{counted(missing, 'byte')} missing" if missing else ""]
     why = ", ".join(reason for reason in reasons if reason)
     return f"{text}: {why}" if why else text

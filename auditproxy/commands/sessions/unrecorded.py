@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditproxy.apis.session import Record, SessionKind
+from auditproxy.app.standardstreams import counted
 from auditproxy.recordings.encryption import Decrypt
 from auditproxy.recordings.reading import RecordingSummary, read_events
 from auditproxy.sessions.castnotes import InputNote
@@ -52,7 +53,7 @@ class Unrecorded:
                 "whether input was sent without a terminal is not known: the recording has no end"
             )
         kind = "tar, whose files alone are recorded" if self.is_copy else "input without a terminal"
-        what = f"{self.bytes} bytes of {kind}{'' if self.is_copy else self._where}"
+        what = f"{counted(self.bytes, 'byte')} of {kind}{'' if self.is_copy else self._where}"
         if not self.is_whole:
             digest = f", SHA-256 of these {visible(self.sha256)}" if self.sha256 else ""
             return f"at least {what}{digest}; what followed is not known: {_NO_END}"

@@ -56,7 +56,7 @@ class _Progress:
         if time.monotonic() - self._shown > PROGRESS:
             self._shown = time.monotonic()
             if self.err.isatty():
-                self.err.write(f"{path}: {number} lines{of}\n")
+                self.err.write(f"{path}: {counted(number, 'line')}{of}\n")
 
 
 @dataclass(slots=True)

@@ -48,7 +48,7 @@ class Details:
         try:
             key = msgspec.json.decode(given.get("key", ""), type=tuple[int, str, str])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Unusable("key takes the key of a request") from None
+            raise Unusable("key is not the key of a request") from None
         row = self._row(key)
         facts = self._facts(row)
         is_whole = facts is not None

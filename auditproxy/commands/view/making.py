@@ -10,7 +10,7 @@ from typing import Any
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.app.standardstreams import counted
-from auditproxy.commands.events.notes import notes_of
+from auditproxy.commands.events.notes import check_has_events, notes_of
 from auditproxy.commands.view.details import Details
 from auditproxy.commands.view.indexrows import shown_request
 from auditproxy.commands.view.trail import PAGE, ViewedTrail
@@ -60,6 +60,9 @@ class MadeTrail:
         self._index.build(keep)
         trail = ViewedTrail(self._index)
         blocks = blocks_of([TrailFile(one.path, one.origin) for one in self._index.stored])
+        if not trail.count:
+            # Files that are read as they are are not among those counts.
+            check_has_events(self._index.counts, self._files)
         self.notes = [visible(note) for note in notes_of(self._index.counts, Counts())]
         self._made = trail, Details(self._index, blocks, self._recording_of)
         between = f", {_moment(trail.first)} to {_moment(trail.last)}" if trail.first else ""

@@ -236,5 +236,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         found = -1.0
     if not 0 <= found <= LONGEST_SESSION:
-        raise Unusable("at takes seconds since the beginning")
+        raise Unusable("at must be a number of seconds since the beginning")
     return found

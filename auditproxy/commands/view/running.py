@@ -25,8 +25,9 @@ from auditproxy.commands.view.recorded import ListedRecordings, recordings_in
 from auditproxy.commands.view.replay import Replays
 from auditproxy.commands.view.serving import HOST, Answer, PageServer
 from auditproxy.reading.sql.indexed import IndexedTrail, IndexProgress
+from auditproxy.reading.trail.buckets import is_bucket
 from auditproxy.reading.trail.saved import EXTRA
-from auditproxy.reading.trail.sources import files_of
+from auditproxy.reading.trail.sources import STANDARD_INPUT, files_of
 from auditproxy.recordings.encryption import decryption_with
 from auditproxy.sockets.listener import why_not_bound
 from auditproxy.sockets.tasks import spawn
@@ -45,8 +46,13 @@ def view(
     """Serve the page of these logs until a signal; the exit code. Raises Unusable, OSError."""
     _needs_database()
     with _signals() as signals, tempfile.TemporaryDirectory(prefix="auditproxy-") as folder:
-        err.write("auditproxy: reading ...\n")
+        # What is copied first takes its time; of a name that is wrong one line is enough.
+        is_copied = any(one == STANDARD_INPUT or is_bucket(one) for one in arguments)
+        if is_copied:
+            err.write("auditproxy: reading ...\n")
         files = files_of(arguments, folder)
+        if not is_copied:
+            err.write("auditproxy: reading ...\n")
         recordings = _recordings(settings, err)
         replays = Replays(recordings, recordings.decrypt)
         threads = max(1, min(MOST_THREADS, int(cores())))
@@ -191,7 +197,7 @@ def _progress(err: Text) -> Iterator[Callable[[IndexProgress], None]]:
 
     def report(done: IndexProgress) -> None:
         if is_terminal:
-            far = f"{done.events} events unpacked"
+            far = f"{counted(done.events, 'event')} unpacked"
             if done.percent is not None:
                 far = f"{done.percent:3.0f} %"
             err.write(f"\r\x1b[Kauditproxy: making the index: {far}")

@@ -64,7 +64,7 @@ def filter_of(given: Mapping[str, str], now: int) -> PageFilter:
             parameters += bound
     outcomes = _values(given.get("outcome", ""))
     if set(outcomes) - set(OUTCOMES):
-        faults.append(f"outcome takes {', '.join(OUTCOMES)}")
+        faults.append(f"outcome must be one of {', '.join(OUTCOMES)}")
     elif outcomes:
         clauses.append(f"outcome IN ({', '.join('?' * len(outcomes))})")
         parameters += outcomes

@@ -5,13 +5,15 @@ Pure. A value is taken for what its members say, not for what its file is called
     kind EventList             the body that the webhook gets
     protoPayload               GKE: an entry of Cloud Logging, which is not an audit event
     messageType, logEvents     EKS: a CloudWatch subscription, perhaps through Firehose
-    events, @message           EKS: filter-log-events, Logs Insights
+    events, @message, results  EKS: filter-log-events, Logs Insights
     records, properties.log    AKS: Event Hub, storage; log_s of its older table
     AuditId, RequestUri        AKS: a row of the table AKSAudit
     log, message, line         docker, Fluent Bit, Filebeat, Vector, Loki's logcli: the line as text
+    message.data               Pub/Sub: the line in base64
     kubernetes.audit           Elastic's index
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -149,6 +151,17 @@ def _insights(value: dict[str, Any], counts: Counts, depth: int) -> Found:
     yield from in_text(value["@message"], CLOUDWATCH, counts, depth)
 
 
+def _query_results(value: dict[str, Any], counts: Counts, depth: int) -> Found:
+    """``aws logs get-query-results``: each row is a list of fields with values."""
+    for row in value["results"]:
+        fields = {
+            cell["field"]: cell.get("value")
+            for cell in (row if isinstance(row, list) else ())
+            if isinstance(cell, dict) and isinstance(cell.get("field"), str)
+        }
+        yield from in_text(fields.get("@message"), CLOUDWATCH, counts, depth)
+
+
 def _records(value: dict[str, Any], counts: Counts, depth: int) -> Found:
     yield from unwrap(value["records"], counts, depth + 1)
 
@@ -223,6 +236,22 @@ def _wrapped(value: dict[str, Any], counts: Counts, depth: int) -> Found:
             return
 
 
+def _published(value: dict[str, Any], counts: Counts, depth: int) -> Found:
+    """A message of Pub/Sub, such as of a sink of Cloud Logging: its data is in base64."""
+    try:
+        data = base64.b64decode(value["message"]["data"], validate=True)
+        text = data.decode()
+    except ValueError:
+        counts[events.FOREIGN] += 1
+        return
+    yield from in_text(text, WRAPPED, counts, depth)
+
+
+def _is_published(value: dict[str, Any]) -> bool:
+    message = value.get("message")
+    return isinstance(message, dict) and isinstance(message.get("data"), str)
+
+
 def _outer(value: dict[str, Any]) -> int:
     for name in ("@timestamp", "timestamp", "time"):
         if isinstance(value.get(name), str):
@@ -273,11 +302,13 @@ _FORMS: tuple[tuple[_Is, _Read], ...] = (
     (_has("messageType"), _subscription),
     (lambda value: isinstance(value.get("events"), list), _filtered),
     (_has("@message"), _insights),
+    (lambda value: isinstance(value.get("results"), list), _query_results),
     (lambda value: isinstance(value.get("records"), list), _records),
     (_is_aks, _aks),
     (_has("log_s"), _aks_diagnostics),
     (_has("AuditId", "RequestUri"), _aks_table),
     (_is_elastic, _elastic),
+    (_is_published, _published),
     (_is_wrapped, _wrapped),
 )
 """Which form a value is, and how it is read; the first that says yes."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from auditproxy.apis.gotext import go_quote
 from auditproxy.apis.user import UserInfo
 from auditproxy.reading.meaning.events import TrailEvent
 from auditproxy.reading.meaning.facts import KINDS, groups_of, kind_of, name_of, short_user
@@ -53,6 +54,22 @@ SHORT_NAMES = {
     "vac": "volumeattributesclasses",
 }
 """kubectl's short names of resources."""
+_OF_KUBECTL = {
+    "exec": "--resource=pods/exec",
+    "cp": "--resource=pods/exec",
+    "attach": "--resource=pods/attach",
+    "port-forward": "--resource=pods/portforward",
+    "portforward": "--resource=pods/portforward",
+    "logs": "--resource=pods/log",
+    "log": "--resource=pods/log",
+    "scale": "--resource=*/scale",
+    "apply": "--verb=patch",
+    "edit": "--verb=patch",
+    "describe": "--verb=get",
+    "read": "--verb=get,list,watch",
+    "impersonate": "--where='impersonated_username IS NOT NULL'",
+}
+"""What people ask for by a word of kubectl or of RBAC, which no event has as its verb."""
 _CODE = re.compile(r"!?(?:[1-5]xx|[1-9][0-9]{2})", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z0-9 :@._-]+", re.ASCII)
 """Characters that no writer of JSON escapes."""
@@ -90,16 +107,30 @@ class ColumnFilter(msgspec.Struct, frozen=True):
 
 
 def conditions_of(given: Mapping[str, Sequence[str]]) -> tuple[ColumnFilter, ...]:
-    """The conditions of values by column, rarest first; raises ValueError with what is wrong."""
+    """The conditions of values by column, rarest first.
+
+    Raises ValueError: the value that is not valid, and what is.
+    """
     found = []
     for column in COLUMNS:
         texts = [text for text in given.get(column, ()) if text]
         if not texts:
             continue
-        if column == "code" and not all(map(_CODE.fullmatch, texts)):
-            raise ValueError("takes HTTP codes such as 403 and classes such as 4xx")
-        if column == "kind" and any(text.removeprefix("!") not in KINDS for text in texts):
-            raise ValueError(f"takes {', '.join(KINDS)}")
+        for text in texts:
+            if column == "code" and not _CODE.fullmatch(text):
+                raise ValueError(
+                    f"{go_quote(text)} is not an HTTP code such as 403, or a class such as 4xx"
+                )
+            if column == "kind" and text.removeprefix("!") not in KINDS:
+                raise ValueError(f"{go_quote(text)} is not one of {', '.join(KINDS)}")
+            if column == "verb" and text.removeprefix("!").lower() in _OF_KUBECTL:
+                fix = _OF_KUBECTL[text.removeprefix("!").lower()]
+                raise ValueError(f"{go_quote(text)} is not a verb of the API; use {fix}")
+            if column == "source-ip" and "/" in text:
+                raise ValueError(
+                    f"{go_quote(text)} is not an address; use an asterisk for a network, such as "
+                    "192.0.2.*"
+                )
         values = tuple(_spelled(column, text) for text in texts if not text.startswith("!"))
         excluded = tuple(_spelled(column, text[1:]) for text in texts if text.startswith("!"))
         found.append(ColumnFilter(column, values, excluded))
@@ -140,6 +171,8 @@ def _spelled(column: str, text: str) -> str:
     if column == "user" and text.count("/") == 1 and ":" not in text and "@" not in text:
         namespace, _, name = text.partition("/")
         return f"system:node:{name}" if namespace == "node" else text
+    if column == "verb":
+        return text.lower()
     if column == "resource":
         resource, slash, subresource = text.lower().partition("/")
         name, dot, group = resource.partition(".")

@@ -30,6 +30,8 @@ ODD = "odd"
 LEGACY = "legacy"
 """Lines of the text format of Kubernetes 1.7 to 1.11."""
 TOO_LONG = "too-long"
+BODILESS = "bodiless"
+"""Events whose bodies are too long for the database, which reads the rest."""
 GONE = "gone"
 """Parts of files that were packed or removed while they were read."""
 
@@ -119,6 +121,11 @@ def event_of(members: dict[str, Any], counts: Counts) -> TrailEvent:
         except (msgspec.ValidationError, RecursionError):
             counts[ODD] += 1
     return TrailEvent(**known)
+
+
+def without_bodies(event: TrailEvent) -> TrailEvent:
+    """The event with no more than what the level Metadata has."""
+    return msgspec.structs.replace(event, request_object=_ABSENT, response_object=_ABSENT)
 
 
 def is_event(event: TrailEvent) -> bool:

@@ -5,6 +5,7 @@ Pure: what time it is, and where, comes in as parameters.
     10m  2h  7d  2w  now-2h       before now
     now  today  yesterday         the beginning of the day
     14:02  14:02:30               today
+    tuesday  tuesday 09:00        the last one, today included
     2026-11-28                    the beginning of the day; as an end, its end
     2026-11-28T13:00[:00[.5]][Z]  in the given time zone without one
 """
@@ -28,12 +29,18 @@ _STAMP = re.compile(
 )
 _DAY = 86_400 * SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WEEKDAY = re.compile(
+    r"(mon|tues|wednes|thurs|fri|satur|sun)day(?:[T ]+(\d\d):(\d\d)(?::(\d\d))?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_WEEKDAYS = ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun")
 _WORDS = {"now": None, "today": 0, "yesterday": 1}
 _LAST = 253_402_300_800 * SECOND
 """The year 10000."""
 
 EXAMPLES = (
-    "30m, 24h, 7d, yesterday, 14:02, 2026-11-28, 2026-11-28T13:00 or 2026-11-28T13:00:00+01:00"
+    "30m, 24h, 7d, yesterday, 14:02, 'tuesday 09:00', 2026-11-28, 2026-11-28T13:00 or "
+    "2026-11-28T13:00:00+01:00"
 )
 
 
@@ -105,12 +112,20 @@ def length_of(nanoseconds: int) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
 
 
+def in_seconds(seconds: float) -> str:
+    """``1 second``, ``0.5 seconds``, ``300 seconds``."""
+    return f"{seconds:g} second{'' if seconds == 1 else 's'}"
+
+
 def _relative(text: str, now: int, zone: tzinfo, *, is_end: bool) -> int | None:
     if text in _WORDS:
         days = _WORDS[text]
         if days is None:
             return now
         return _beginning(now, zone, days - is_end)
+    weekday = _WEEKDAY.fullmatch(text)
+    if weekday is not None:
+        return _on_weekday(weekday, now, zone, is_end=is_end)
     span = text.removeprefix("now-")
     found = _DAYS.fullmatch(span)
     try:
@@ -156,6 +171,22 @@ def _beginning(now: int, zone: tzinfo, days_ago: int) -> int | None:
         day = local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
         return _nanoseconds(day)
     except OverflowError:
+        return None
+
+
+def _on_weekday(weekday: re.Match[str], now: int, zone: tzinfo, *, is_end: bool) -> int | None:
+    """A time of the last such day, or of today; without one its beginning, or as an end its end."""
+    local = _local(now, zone)
+    if local is None:
+        return None
+    days = (local.weekday() - _WEEKDAYS.index(weekday[1].lower())) % 7
+    if weekday[2] is None:
+        return _beginning(now, zone, days - is_end)
+    hour, minute, second = (int(part or 0) for part in weekday.groups()[1:])
+    try:
+        day = local.replace(hour=hour, minute=minute, second=second, microsecond=0)
+        return _nanoseconds(day - timedelta(days=days))
+    except (ValueError, OverflowError):
         return None
 
 

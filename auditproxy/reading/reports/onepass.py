@@ -42,6 +42,8 @@ _SAMPLED = 64
 """Of so many audit IDs one is compared between servers, in a large trail."""
 _SMALL = 64 * 1024 * 1024
 """Bytes of a trail of which all are."""
+_LARGE = 1 << 30
+"""Bytes of a trail of which fewer are enough."""
 
 
 class Passed(NamedTuple):
@@ -69,7 +71,7 @@ def pass_once(
         total = sum(block.size for block in blocks) + (sets.size if sets else 0)
         origins = {block.origin for block in blocks} | (sets.origins if sets else frozenset())
         if len(origins) > 1:
-            one_of = 1 if total <= _SMALL else _SAMPLED
+            one_of = 1 if total <= _SMALL else _SAMPLED if total <= _LARGE else 8 * _SAMPLED
             task = msgspec.structs.replace(task, one_of=one_of)
         whole = _Whole(task)
         for part in sets.blocks(task) if sets else ():

@@ -21,7 +21,7 @@ from auditproxy.reading.reports.columns import COLUMNS
 from auditproxy.reading.reports.subjects import SUBJECTS
 from auditproxy.reading.reports.tallies import Key, RequestTally, text_of
 from auditproxy.reading.trail.saved import FORM, event_of_cells
-from auditproxy.reading.trail.savedsets import ARRIVED, IS_END, KEY, SavedTrails
+from auditproxy.reading.trail.savedsets import ARRIVED, IS_END, KEY, PLACE, SavedTrails
 
 _BATCH = 5000
 _MARK = "by_"
@@ -93,18 +93,19 @@ class SavedPass:
     def _open(self) -> Iterator[PassedBlock]:
         """The events of requests without an end."""
         ended = f"(SELECT {KEY} AS key FROM saved WHERE {IS_END})"  # noqa: S608
-        keys = f"SELECT {KEY} AS key FROM saved WHERE NOT {IS_END}"  # noqa: S608
-        # The keys alone first: whole rows would not fit into memory.
+        beginnings = f"SELECT {KEY} AS key, {PLACE} FROM saved WHERE NOT {IS_END}"  # noqa: S608
+        # Places alone first: whole rows would not fit into memory. One without a key has no end.
         for _ in self._trails.rows(
-            f"CREATE OR REPLACE TEMP TABLE open AS FROM ({keys}) ANTI JOIN {ended} USING (key)"
+            f"CREATE OR REPLACE TEMP TABLE open AS SELECT {PLACE} "  # noqa: S608
+            f"FROM ({beginnings}) ANTI JOIN {ended} USING (key)"
         ):
             pass
         columns = [f'"{name}"' for name in _WAITING] + [
             _TEXT.format(name) for name in ("received", "staged")
         ]
         rows = self._trails.rows(
-            f"SELECT {', '.join(columns)} FROM saved WHERE NOT {IS_END} AND "  # noqa: S608
-            f"({KEY} IS NULL OR {KEY} IN (SELECT key FROM open)) ORDER BY {ARRIVED}"
+            f"SELECT {', '.join(columns)} FROM saved "  # noqa: S608
+            f"WHERE {PLACE} IN (SELECT {PLACE} FROM open) ORDER BY {ARRIVED}"
         )
         for row in rows:
             event = event_of_cells(row)

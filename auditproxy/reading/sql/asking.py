@@ -16,6 +16,7 @@ from typing import IO, Any, TypeVar
 import msgspec
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.reading.meaning.moments import in_seconds
 from auditproxy.reading.sql.placing import in_one_line
 from auditproxy.reading.sql.store import SqlError, StoredFile, is_one_select
 
@@ -145,7 +146,7 @@ def asked(question: Question) -> Iterator[SqlRows]:
     except _EndedEarly:
         if late.is_set():
             raise Unusable(
-                f"it has no answer within {question.timeout:g} seconds; ask for less"
+                f"it has no answer within {in_seconds(question.timeout)}; ask for less"
             ) from None
         code = process.wait()
         raise Unusable(f"its process ended early (exit code {code}); ask for less") from None

@@ -17,6 +17,7 @@ import msgspec
 
 from auditproxy.apis.faults import Unusable
 from auditproxy.reading.meaning.events import Counts
+from auditproxy.reading.meaning.moments import in_seconds
 from auditproxy.reading.sql.store import StoredFile
 from auditproxy.reading.trail.sources import TrailFile
 
@@ -162,8 +163,8 @@ class IndexedTrail:
         except Unusable:
             if late.is_set():
                 raise Unusable(
-                    f"there is no answer within {self._timeout:g} seconds; ask for less, such as a "
-                    "shorter time"
+                    f"there is no answer within {in_seconds(self._timeout)}; ask for less, "
+                    "such as a shorter time"
                 ) from None
             raise
         finally:

@@ -15,8 +15,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.reading.meaning.events import EVENTS, NATIVE_START, Counts
+from auditproxy.reading.meaning.events import (
+    BODILESS,
+    EVENTS,
+    NATIVE_START,
+    TOO_LONG,
+    Counts,
+    without_bodies,
+)
 from auditproxy.reading.sql import views
+from auditproxy.reading.sql.readable import LONGEST_OBJECT, is_readable, plain
 from auditproxy.reading.trail.blocks import blocks_of
 from auditproxy.reading.trail.lines import is_saved
 from auditproxy.reading.trail.saved import FORM, check_saved, count_saved, import_duckdb
@@ -26,8 +34,6 @@ from auditproxy.reading.trail.sources import TrailFile
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-LONGEST_OBJECT = 16 * 1024 * 1024
-"""Bytes of a line that the database reads; its buffers are as large."""
 _PATTERN = frozenset("*?[]")
 """Characters of a path that the database takes for a pattern."""
 MEMORY = "600MB"
@@ -71,7 +77,7 @@ def prepare(
             counts[EVENTS] += (count := count_saved(found[-1].path))
             forms[FORM] += count
             continue
-        if not _PATTERN & set(os.path.abspath(file.path)) and _is_readable(file.path):
+        if not _PATTERN & set(os.path.abspath(file.path)) and is_readable(file.path):
             found.append(StoredFile(os.path.abspath(file.path), file.origin))
             continue
         path = os.path.join(folder, f"events-{number}.json")
@@ -178,35 +184,16 @@ def _without_pattern(path: str, other: str) -> str:
     return other
 
 
-def _is_readable(path: str) -> bool:
-    """Whether a file is plain lines of events; its lines must not be too long."""
-    with open(path, "rb") as file:
-        if file.read(len(NATIVE_START)) != NATIVE_START:
-            return False
-        file.seek(0)
-        return not _has_long_line(file.fileno())
-
-
-def _has_long_line(descriptor: int) -> bool:
-    """Whether a line may be too long: sampled at each LONGEST_OBJECT / 2, a line that spans two."""
-    size = os.fstat(descriptor).st_size
-    step = LONGEST_OBJECT // 2
-    return any(
-        b"\n" not in _window(descriptor, start, step) for start in range(0, size - step, step)
-    )
-
-
-def _window(descriptor: int, start: int, length: int) -> bytes:
-    """The bytes there, up to the first line end if there is one near."""
-    near = os.pread(descriptor, 1 << 16, start)
-    return near if b"\n" in near else os.pread(descriptor, length, start)
-
-
 def _write(file: TrailFile, path: str, counts: Counts, forms: Counts) -> None:
     with Path(path).open("wb") as out:
         for block in reversed(blocks_of([file])):
             for seen in events_of(block, Search(), counts, forms):
                 line = seen.line if seen.line.startswith(NATIVE_START) else b""
                 line = line if line.endswith(b"}") else msgspec.json.encode(seen.event)
-                if len(line) < LONGEST_OBJECT:
-                    out.write(line + b"\n")
+                if len(line) >= LONGEST_OBJECT:
+                    counts[BODILESS] += 1
+                    line = msgspec.json.encode(without_bodies(seen.event))
+                if len(line) >= LONGEST_OBJECT:
+                    counts[TOO_LONG] += 1
+                    continue
+                out.write(plain(line) + b"\n")

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -77,10 +78,16 @@ def test_standard_input(
         (("list", "x", "--limit=0"), "--limit must be from 1 to 100000"),
         (("list", "x", "--since=soon"), '--since "soon" is not a time'),
         (("list", "x", "--since=1h", "--until=2h"), "is not before"),
-        (("list", "x", "--code=abc"), "--code takes HTTP codes"),
-        (("list", "x", "--kind=person"), "--kind takes human"),
+        (("list", "x", "--code=abc"), '--code "abc" is not an HTTP code'),
+        (("list", "x", "--kind=person"), '--kind "person" is not one of human'),
         (("list", "/nowhere/x"), "/nowhere/x does not exist"),
         (("list", "x", "--bogus"), "unknown flag: --bogus"),
+        (("list", "x", "-f"), "--follow is a flag of auditproxy events tail"),
+        (("list", "x", "--session-log=y"), "--session-log is a flag of auditproxy events show"),
+        (("tail", "x", "--reverse"), "--reverse is a flag of auditproxy events list"),
+        (("tail", "x", "--save=y"), "--save is a flag of auditproxy events query"),
+        (("show", "abcdef", "x", "--user=y"), "--user is not a flag of auditproxy events show"),
+        (("show", "abcdef", "x", "-o", "csv"), "--output of auditproxy events show must be one of"),
     ],
 )
 def test_faults(words: tuple[str, ...], said: str) -> None:
@@ -141,3 +148,55 @@ def test_the_command_is_one(capsys: pytest.CaptureFixture[str], log: Path) -> No
     assert "auditproxy events list|show|tail|query" in capsys.readouterr().out
     assert cli.main(["events", "list"]) == 2
     assert EVENTS.operand
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("events", "list"),
+        ("events", "list", "--since=1h", "--output=json"),
+        ("events", "tail"),
+        ("events", "show", "abcdef"),
+        ("events", "query", "SELECT count(*) FROM events"),
+        ("report", "access"),
+        ("report", "noise", "--output=json"),
+        ("rbac", "derive"),
+        ("view", "--no-browser"),
+    ],
+)
+def test_what_is_no_log(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No command finds nothing in a picture, and says that all is well."""
+    picture = tmp_path / "audit.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\n\xff\xfe{")
+    assert cli.main([*words, str(picture)]) == 1
+    said = capsys.readouterr()
+    assert said.err.splitlines()[-1].startswith(
+        f"auditproxy: error: {picture} is not an audit log: it has no audit event; name a log"
+    )
+    assert "REQUESTS" not in said.out
+
+
+def test_a_line_that_is_being_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log whose older files --since passes over is one, even if its newest has no whole line."""
+    write(tmp_path / "audit-2026-11-23T12-00-00.000.log", [event(name="a"), event(name="b")])
+    (tmp_path / "audit.log").write_bytes(line_of(event(name="c", at="12:00:01"))[:50])
+    assert run("list", str(tmp_path), "--since=2026-11-25") == 0
+    assert "no request matches" in capsys.readouterr().err
+
+
+def test_local_time(
+    log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Times of the zone are shown and read; a zone that is none is a fault, and not UTC."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        assert run("list", str(log), "--local-time", "--since=2026-11-23T11:30") == 0
+        assert capsys.readouterr().out.splitlines()[1].startswith("2026-11-23T12:00:00+01:00  bob")
+        changed.setenv("TZ", "Mars/Olympus")
+        with pytest.raises(Unusable, match='--local-time: TZ="Mars/Olympus" is not a time zone'):
+            run("list", str(log), "--local-time")
+        assert run("list", str(log)) == 0
+    time.tzset()

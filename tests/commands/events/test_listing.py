@@ -11,6 +11,7 @@ import yaml
 from auditproxy.commands.events.listing import run_list
 from auditproxy.commands.events.printing import Shown
 from auditproxy.reading.meaning.cells import columns
+from auditproxy.reading.meaning.conditions import conditions_of
 from auditproxy.reading.trail.scanning import Search
 from auditproxy.reading.trail.sources import trail_file
 from tests.commands.events.how import NOW, shown
@@ -70,10 +71,11 @@ def test_nothing(log: Path) -> None:
     )  # fmt: skip
 
 
-def test_more(log: Path) -> None:
+@pytest.mark.parametrize(("limit", "said"), [(1, "request"), (2, "2 requests")])
+def test_more(log: Path, limit: int, said: str) -> None:
     """That there may be more is said."""
-    _, err, _ = listed(log, shown(limit=2))
-    assert err == "auditproxy: the newest 2 requests; --limit shows more\n"
+    _, err, _ = listed(log, shown(limit=limit))
+    assert err == f"auditproxy: the newest {said}; --limit shows more\n"
 
 
 def test_diff(tmp_path: Path) -> None:
@@ -111,3 +113,23 @@ def test_lines_that_are_not_events(tmp_path: Path) -> None:
     assert "1 line is torn" in err
     assert "1 line is not an audit event" in err
     assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "is_said"),
+    [
+        ({"resource": ["secrets"], "name": ["db"]}, True),
+        ({"resource": ["secrets"], "name": ["db"], "verb": ["get"]}, True),
+        ({"resource": ["secrets"], "name": ["db"], "verb": ["delete"]}, False),
+        ({"resource": ["secrets"]}, False),
+        ({"resource": ["pods"], "name": ["db"]}, False),
+    ],
+)
+def test_who_read_a_secret(given: dict[str, list[str]], is_said: bool, tmp_path: Path) -> None:
+    """A list gives it too, and has no name to filter by: that is said."""
+    log = write(
+        tmp_path / "audit.log", [event("list", "secrets", ""), event("get", "secrets", "db")]
+    )
+    search = Search(conditions=conditions_of(given))
+    _, err, _ = listed(log, shown(), search)
+    assert ("--verb=list,watch instead of --name shows them" in err) is is_said

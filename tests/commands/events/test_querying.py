@@ -92,7 +92,7 @@ def test_lines_that_are_no_events(
     said = capsys.readouterr()
     assert json.loads(said.out) == {"n": 3}
     assert "1 line is torn" in said.err
-    assert "3 lines are not an audit event" in said.err
+    assert "3 lines are not audit events" in said.err
     assert "1 event is of another version" in said.err
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from auditproxy.apis.faults import Unusable
 from auditproxy.commands.events.tailing import run_stream, run_tail
 from auditproxy.reading.meaning.conditions import conditions_of
 from auditproxy.reading.trail.scanning import Search
-from auditproxy.reading.trail.sources import files_of
+from auditproxy.reading.trail.sources import TrailFile, files_of
 from tests.commands.events.how import shown
 from tests.fakes.trails import COMPLETE, RECEIVED, event, line_of, write
 
@@ -117,3 +118,17 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines[0].split() == ["TIME", "USER", "REQUEST", "RESULT", "FROM"]
     assert len(lines) == 2
     assert "1 line is not an audit event" in err.getvalue()
+
+
+def test_what_does_not_grow(tmp_path: Path) -> None:
+    """Nothing would come of it, for ever."""
+    packed = tmp_path / "audit.log.gz"
+    packed.write_bytes(gzip.compress(line_of(event(name="a")) + b"\n"))
+    with pytest.raises(Unusable, match="--follow needs a log that is being written"):
+        tail(packed)
+    assert tail(packed, follow=False) == ["a"]
+    copied = write(tmp_path / "copied.log", [event(name="b")])
+    for origin in ("s3://audit-logs/audit.log", "-"):
+        files = [TrailFile(str(copied), origin)]
+        with pytest.raises(Unusable, match="in a bucket or piped in"):
+            run_tail(files, ALICE, shown(), io.StringIO(), io.StringIO(), follow=True)

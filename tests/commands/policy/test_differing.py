@@ -96,6 +96,15 @@ def test_same(folder: Path) -> None:
     assert (code, out) == (0, "0 of 6 requests are decided differently\n")
 
 
+@pytest.mark.parametrize(("place", "differing"), [(1, 1), (0, 0)])
+def test_one(folder: Path, place: int, differing: int) -> None:
+    """One request is not several."""
+    path = folder / "audit.log"
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[place])
+    _, out, _ = run("diff", "a.yaml", "b.yaml", "audit.log")
+    assert out.startswith(f"{differing} of 1 request is decided differently\n")
+
+
 def test_many_groups(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The largest, and how many more there are."""
     (folder / "audit.log").write_bytes(

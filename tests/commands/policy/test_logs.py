@@ -45,6 +45,20 @@ def test_files_and_patterns(tmp_path: Path) -> None:
     assert (log.events, log.unreadable, log.lines) == (4, 0, 5)
 
 
+def test_a_file_that_is_packed_meanwhile(tmp_path: Path) -> None:
+    """Its packed form has the same events."""
+    first, second = tmp_path / "audit-1.log", tmp_path / "audit-2.log"
+    first.write_bytes(line(auditID="1"))
+    second.write_bytes(line(auditID="2"))
+    events = iter(LogEvents([str(tmp_path)], Text()))
+    next(events)
+    (tmp_path / "audit-2.log.gz").write_bytes(gzip.compress(second.read_bytes()))
+    second.unlink()
+    event, _ = next(events)
+    assert isinstance(event, LoggedEvent)
+    assert event.audit_id == "2"
+
+
 def test_names_with_asterisks(tmp_path: Path) -> None:
     """A file that exists is no pattern."""
     (tmp_path / "a[1].log").write_bytes(line(auditID="x"))

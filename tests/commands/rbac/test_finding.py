@@ -101,7 +101,7 @@ def test_documents_files_and_folders(tmp_path: Path) -> None:
         ("a: b\n", "an object has no kind"),
         ("kind: List\nitems: 1\n", "the items of a List are not a list of objects"),
         ("a: [", "yaml"),
-        ("\xff\xfe", "--manifests"),
+        ("\xff\xfe", "it is not YAML or JSON"),
         (
             "kind: Role\napiVersion: rbac.authorization.k8s.io/v1\nrules: [{verbs: 1}]\n",
             "a Role cannot be read",

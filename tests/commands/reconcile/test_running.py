@@ -111,7 +111,12 @@ def test_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (("a.log", "b.log", "--limit=0"), "--limit must be 1 or more"),
         (("a.log", "b.log", "--timeout=0s"), "--timeout must be more than 0s"),
         (("a.log", "nowhere.log"), "nowhere.log does not exist"),
-        (("a.log", "later.log"), "the logs have no period in common: 2026-11-23T10:00:00Z to"),
+        (
+            ("a.log", "later.log"),
+            "PROXY-LOG (2026-11-23T10:00:00Z to 2026-11-23T10:00:00Z) and CLOUD-LOG "
+            "(2026-11-23T12:00:00Z to 2026-11-23T13:00:00Z) have no period in common",
+        ),
+        (("a.log", "b.log"), "have no more than a second in common, so nothing can be compared"),
         (("a.log", "none.log"), "the other log has no event with a time"),
     ],
 )

@@ -32,7 +32,7 @@ def test_filters(tmp_path: Path) -> None:
         (("access", "x", "--limit=0"), "--limit must be from 1 to 100000"),
         (("access", "x", "--since=soon"), '--since "soon" is not a time'),
         (("access", "x", "--since=1h", "--until=2h"), "is not before"),
-        (("access", "x", "--code=abc"), "--code takes HTTP codes"),
+        (("access", "x", "--code=abc"), '--code "abc" is not an HTTP code'),
         (("access", "/nowhere/x"), "/nowhere/x does not exist"),
     ],
 )

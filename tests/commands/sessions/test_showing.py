@@ -153,7 +153,7 @@ def test_what_is_missing(tmp_path: Path) -> None:
     recording.take(2 * SECOND, [Unreadable(False, "not a frame")])
     summary = summary_of(Path(recording.finish(3 * SECOND, Outcome(0)).path))
     lines = shown(summary.path)
-    recorded = f"Recorded:  Output, {summary.size} bytes, Cut: 12 bytes are missing"
+    recorded = f"Recorded:  Output, {summary.size} bytes, Cut: 12 bytes missing"
     assert recorded in lines
     assert lines[-5:-1] == [
         "  0:00:01.0  recording gap 12 bytes",

@@ -88,3 +88,22 @@ def test_other_forms(tmp_path: Path, folder: Path, opened: list[IndexedTrail]) -
     assert {len(about["rows"]) for about in seen} == {0}
     assert seen[-1]["progress"]["events"] == 3
     assert trail.about()["notes"] == ["1 line is not an audit event"]
+
+
+def test_a_log_beside_what_is_none(
+    tmp_path: Path, folder: Path, opened: list[IndexedTrail]
+) -> None:
+    """One file with events is enough."""
+    other = tmp_path / "other.txt"
+    other.write_bytes(b"no event\n")
+    log = write_numbered(tmp_path / "audit.log", 3)
+    trail = trail_of(folder, opened, log, other)
+    assert trail.make(lambda done: None).startswith("3 requests, ")
+
+
+def test_no_log(tmp_path: Path, folder: Path, opened: list[IndexedTrail]) -> None:
+    """Without any event there is nothing to show."""
+    other = tmp_path / "other.txt"
+    other.write_bytes(b"no event\n")
+    with pytest.raises(Unusable, match="is not an audit log"):
+        trail_of(folder, opened, other).make(lambda done: None)

@@ -174,7 +174,7 @@ def test_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_times_of_others(tmp_path: Path, at: str) -> None:
     """What is no time is a fault."""
     name = write_recording(tmp_path)
-    with pytest.raises(Unusable, match="at takes seconds"):
+    with pytest.raises(Unusable, match="at must be a number of seconds"):
         replays(tmp_path).part({"name": name, "at": at})
 
 

@@ -1,5 +1,6 @@
 """Export forms: each gives the events that are in it, and says what it lost."""
 
+import base64
 import json
 from typing import Any
 
@@ -39,6 +40,23 @@ def found(value: Any) -> tuple[list[Unwrapped], Counts]:
         ),
         ({"events": [{"timestamp": MILLISECONDS, "message": TEXT}], "searchedLogStreams": []}, forms.CLOUDWATCH),
         ({"@timestamp": "2026-01-02 03:04:05.678", "@message": TEXT}, forms.CLOUDWATCH),
+        (
+            {"message": {"data": base64.b64encode(TEXT.encode()).decode()}, "ackId": "a"},
+            forms.WRAPPED,
+        ),
+        (
+            {
+                "results": [
+                    [
+                        {"field": "@timestamp", "value": "2026-01-02 03:04:05.678"},
+                        {"field": "@message", "value": TEXT},
+                        {"field": "@ptr", "value": "CmE"},
+                    ]
+                ],
+                "status": "Complete",
+            },
+            forms.CLOUDWATCH,
+        ),
         ({"records": [{"category": "kube-audit", "properties": {"log": TEXT + "\n"}}]}, forms.AKS),
         ({"time": "2026-01-02T03:04:05.0000000Z", "properties": {"log": TEXT}}, forms.AKS),
         ({"log_s": TEXT, "Category": "kube-audit"}, forms.AKS),
@@ -127,6 +145,8 @@ def test_annotations_of_elastic() -> None:
         {"message": "hello"},
         {"protoPayload": {}},
         {"message": 5},
+        {"message": {"data": "no base64"}},
+        {"message": {"data": base64.b64encode(b"\xff{").decode()}},
         {"kind": "Pod"},
     ],
 )
@@ -147,7 +167,7 @@ def test_deep_nesting() -> None:
 
 NAMES = st.sampled_from(
     ["kind", "items", "events", "message", "records", "properties", "log", "log_s", "protoPayload", "messageType",
-     "logEvents", "kubernetes", "audit", "@message", "AuditId", "RequestUri", "User", "auditID", "apiVersion", "time"]
+     "logEvents", "kubernetes", "audit", "@message", "results", "field", "value", "AuditId", "RequestUri", "User", "auditID", "apiVersion", "time"]
 )  # fmt: skip
 VALUES = st.recursive(
     st.none()
@@ -168,3 +188,19 @@ def test_any_value(value: Any) -> None:
 def test_losses_are_of_forms() -> None:
     """What is said to be lost is said of forms that there are."""
     assert set(forms.LOST) == {forms.GKE, forms.AKS_TABLE, forms.ELASTIC}
+
+
+def test_gke_through_pub_sub() -> None:
+    """What is in the message says which form it is."""
+    entry = {
+        "insertId": "6f0c",
+        "timestamp": "2026-01-02T03:04:05.6Z",
+        "protoPayload": {
+            "serviceName": "k8s.io",
+            "methodName": "io.k8s.core.v1.secrets.delete",
+            "resourceName": "core/v1/namespaces/shop/secrets/db",
+        },
+    }
+    data = base64.b64encode(json.dumps(entry).encode()).decode()
+    (got,), _ = found({"message": {"data": data, "messageId": "1"}, "subscription": "s"})
+    assert (got.form, got.event.verb) == (forms.GKE, "delete")

@@ -77,9 +77,12 @@ def test_admits(column: str, values: list[str], made: dict[str, Any], expected: 
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("code", "x", "takes HTTP codes such as 403"),
-        ("code", "9xx", "takes HTTP codes"),
-        ("kind", "person", "takes human, serviceaccount"),
+        ("code", "x", '"x" is not an HTTP code such as 403, or a class such as 4xx'),
+        ("code", "!9xx", '"!9xx" is not an HTTP code'),
+        ("verb", "exec", '"exec" is not a verb of the API; use --resource=pods/exec'),
+        ("verb", "!Apply", '"!Apply" is not a verb of the API; use --verb=patch'),
+        ("source-ip", "192.0.2.0/24", "is not an address; use an asterisk for a network"),
+        ("kind", "person", '"person" is not one of human, serviceaccount'),
     ],
 )
 def test_values_that_are_not_possible(column: str, value: str, said: str) -> None:
@@ -117,6 +120,7 @@ def test_literals(column: str, values: list[str], made: dict[str, Any]) -> None:
     """Every line that is admitted has one of the literals, however its writer spells JSON."""
     import json
 
+    values = [one for one in values if column != "source-ip" or "/" not in one] or ["*"]
     (condition,) = conditions_of({column: values})
     if not condition.admits(read(made)) or not condition.literals():
         return

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.apis.units import SECOND
-from auditproxy.reading.meaning.moments import iso, length_of, moment, pattern_for, shown, stamp
+from auditproxy.reading.meaning.moments import (
+    in_seconds,
+    iso,
+    length_of,
+    moment,
+    pattern_for,
+    shown,
+    stamp,
+)
 
 NOW = 1_795_871_400 * SECOND
 """2026-11-28T13:10:00Z."""
@@ -38,6 +46,10 @@ def test_now() -> None:
         ("yesterday", "2026-11-27T00:00:00Z"),
         ("14:02", "2026-11-28T14:02:00Z"),
         ("14:02:30", "2026-11-28T14:02:30Z"),
+        ("tuesday", "2026-11-24T00:00:00Z"),
+        ("Tuesday 09:00", "2026-11-24T09:00:00Z"),
+        ("saturday 23:59:59", "2026-11-28T23:59:59Z"),
+        ("sunday", "2026-11-22T00:00:00Z"),
         ("2026-01-02", "2026-01-02T00:00:00Z"),
         ("2026-01-02T03:04", "2026-01-02T03:04:00Z"),
         ("2026-01-02 03:04:05", "2026-01-02T03:04:05Z"),
@@ -56,6 +68,8 @@ def test_moment(text: str, meant: str) -> None:
     [
         ("2026-01-02", "2026-01-03T00:00:00Z"),
         ("yesterday", "2026-11-28T00:00:00Z"),
+        ("tuesday", "2026-11-25T00:00:00Z"),
+        ("tuesday 10:00", "2026-11-24T10:00:00Z"),
         ("2026-01-02T03:04", "2026-01-02T03:04:00Z"),
     ],
 )
@@ -142,3 +156,12 @@ def test_patterns() -> None:
 def test_lengths(nanoseconds: int, text: str) -> None:
     """Durations in few characters."""
     assert length_of(nanoseconds) == text
+
+
+def test_in_seconds() -> None:
+    """The number decides, whatever its type."""
+    assert [in_seconds(value) for value in (1.0, 0.5, 300)] == [
+        "1 second",
+        "0.5 seconds",
+        "300 seconds",
+    ]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from auditproxy.apis.faults import Unusable
-from auditproxy.reading.meaning.events import Counts
-from auditproxy.reading.sql import store
+from auditproxy.reading.meaning.events import BODILESS, Counts
+from auditproxy.reading.sql.readable import LONGEST_OBJECT
 from auditproxy.reading.sql.store import StoredFile, is_one_select, open_store, prepare
 from auditproxy.reading.trail.sources import trail_file
 from tests.fakes.trails import event, line_of, write
@@ -115,7 +115,7 @@ def test_files_that_are_written_anew(tmp_path: Path) -> None:
     wrapped = tmp_path / "wrapped.json"
     wrapped.write_text(json.dumps({"message": json.dumps(event(name="wrapped"))}) + "\n")
     long = tmp_path / "long.log"
-    big = event(name="big", requestObject={"a": "x" * (store.LONGEST_OBJECT + 10)})
+    big = event(name="big", requestObject={"a": "x" * (LONGEST_OBJECT + 10)})
     write(long, [event(name="long"), big])
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -126,8 +126,10 @@ def test_files_that_are_written_anew(tmp_path: Path) -> None:
     assert [Path(file.path).parent for file in prepared[1:]] == [folder] * 4
     connection = open_store(prepared, str(folder), 1)
     found = connection.execute("SELECT name FROM events ORDER BY name").fetchall()
+    big_body = connection.execute("SELECT request_object FROM events WHERE name = 'big'").fetchall()
     connection.close()
-    assert found == [("long",), ("packed",), ("pattern",), ("plain",), ("wrapped",)]
+    assert found == [("big",), ("long",), ("packed",), ("pattern",), ("plain",), ("wrapped",)]
+    assert (big_body, counts[BODILESS]) == ([(None,)], 1)
 
 
 def test_without_the_extra(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ withFault(async () => {
     at("about").textContent = `Requests of ${named(begun)}`;
     at("show-sessions").hidden = !begun.sessions;
   });
-  at("about").textContent = `${trail.count.toLocaleString("en")} requests of ${named(trail)}, as they were when this began`;
+  at("about").textContent = `${trail.count.toLocaleString("en")} ${trail.count === 1 ? "request" : "requests"} of ${named(trail)}, as they were when this began`;
   if (trail.notes.length) at("about").append(` (${trail.notes.join("; ")})`);
   await show();
   offer(await ask("suggestions"));

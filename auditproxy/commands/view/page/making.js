@@ -32,7 +32,7 @@ export async function madeTrail(begun) {
 }
 
 function says({ progress: { events, percent }, rows }) {
-  const far = percent !== null ? `${whole(percent)} %` : events ? `${whole(events)} events unpacked` : "reading";
+  const far = percent !== null ? `${whole(percent)} %` : events ? `${whole(events)} ${events === 1 ? "event" : "events"} unpacked` : "reading";
   if (percent !== null) at("made").value = percent;
   at("making-says").textContent =
     `Making the index: ${far}.${rows.length ? " The newest requests are below; filters and pages come with it." : ""}`;
