@@ -20,15 +20,18 @@ _PREFIX = (
     "'/') END, api_version, CASE WHEN coalesce(\"namespace\", '') <> '' THEN "
     "concat('/namespaces/', \"namespace\") ELSE '' END, '/', resource)"
 )
-_NAMED = (
-    f"concat({_PREFIX}, '/', \"name\", CASE WHEN coalesce(subresource, '') <> '' THEN "
-    "concat('/', subresource) ELSE '' END)"
+_FORM = (
+    "CASE WHEN coalesce(resource, '') = '' OR contains(asked_path, '%') "
+    "OR contains(asked_path, '/.') OR contains(asked_path, '//') "
+    f"OR (asked_path <> request_uri AND {SELECTED}) THEN 0 "
+    "WHEN asked_path = concat(asked_prefix, '/', \"name\", CASE WHEN "
+    "coalesce(subresource, '') <> '' THEN concat('/', subresource) ELSE '' END) THEN 2 "
+    "WHEN asked_path = asked_prefix THEN 1 ELSE 0 END"
 )
-_IS_PLAIN = (
-    "coalesce(resource, '') <> '' AND "
-    f"NOT (contains({PATH}, '%') OR contains({PATH}, '/.') OR contains({PATH}, '//')) "
-    f"AND NOT (contains(request_uri, '?') AND {SELECTED})"
-)
+"""Whether the path is spelled as the columns are: 2 with a name, 1 without, 0 not.
+
+The database reads one name again and again, and an expression it makes anew each time.
+"""
 _OWN_GROUPS = '"groups"[: len("groups") - coalesce(len(impersonated_groups), 0)]'
 _TIME = "strftime({}, '%Y-%m-%dT%H:%M:%S.%fZ')"
 
@@ -101,10 +104,9 @@ def _statement(words: frozenset[str], other: str, *, by_groups: bool, has_lone: 
 
     is_lone = "hash(audit_id) IN (FROM lone)" if has_lone else "false"
     return (
-        "WITH marked AS (SELECT *, CASE "  # noqa: S608
-        f"WHEN NOT ({_IS_PLAIN}) THEN 0 WHEN {PATH} = {_NAMED} THEN 2 "
-        f"WHEN {PATH} = {_PREFIX} THEN 1 ELSE 0 END AS form, "
-        f"stage = 'RequestReceived' OR {is_lone} AS is_new FROM saved WHERE {_READABLE}) "
+        f"WITH asked AS (SELECT *, {PATH} AS asked_path, {_PREFIX} AS asked_prefix "  # noqa: S608
+        f"FROM saved WHERE {_READABLE}), marked AS (SELECT *, {_FORM} AS form, "
+        f"stage = 'RequestReceived' OR {is_lone} AS is_new FROM asked) "
         "SELECT stage, level, verb, is_new, form, "
         f"{word('username')} AS of_user, "
         f"{_OWN_GROUPS if by_groups else f'CAST(len({_OWN_GROUPS}) > 0 AS INTEGER)'} AS of_groups, "
