@@ -50,7 +50,7 @@ from auditproxy.server import forwarding, serving
 from auditproxy.sessions import linebudget
 from auditproxy.sessions import rules as sessionrules
 from auditproxy.sessions.terminal import keys, places, reported, screen
-from auditproxy.sockets import keepalive, reading
+from auditproxy.sockets import keepalive, pieces, reading
 from auditproxy.supervision import recorderthread, running, sessionwebhook, supervisor
 from auditproxy.tls import selfsigned as certificates
 from auditproxy.tracing import exporting
@@ -192,6 +192,7 @@ OURS: dict[str, tuple[str, ...]] = {
     ),
     "docs/design.md": (
         f"has {size(reading.MOST_A_TURN)} of each turn of the loop",
+        f"in pieces of {size(pieces.PIECE)} (`sockets/pieces.py`)",
         f"Beyond {size(abreast.ALONE)} the blocks are given",
     ),
     "docs/operating.md": (
