@@ -56,7 +56,8 @@ def can_be_synced(mark: Position, segments: Sequence[SpoolSegment], known: Posit
     if mark.offset > MOST_BYTES:
         return False
     last = segments[-1] if segments else None
-    if last is not None and mark.segment < last.sequence:
+    newest = last.sequence if last is not None else known.segment if known is not None else 0
+    if mark.segment < newest:
         # It is of no use, and older than what is there, as after a loss of power.
         return True
     if last is not None and mark.segment == last.sequence and last.first >= 0:
@@ -76,13 +77,14 @@ def _can_end(segment: SpoolSegment, place: Position) -> bool:
     if segment.replaces:
         # The position may be of the file that this one has replaced, which had other places.
         return place.number <= segment.first + _most_events(MOST_BYTES)
-    if not 0 <= place.number - segment.first <= _most_events(place.offset):
+    offset, events = max(place.offset, segment.start), place.number - segment.first
+    if not 0 <= events <= _most_events(offset):
         return False
-    read = read_until(segment, place.offset)
+    read = read_until(segment, offset)
     # What was at damaged places is not known any more, nor what is behind the end of a file.
-    if read.is_damaged or read.end == segment.size < place.offset:
+    if read.is_damaged or read.end == segment.size < offset:
         return True
-    return read.end == place.offset and read.events == place.number - segment.first
+    return (read.end, read.events) == (offset, events)
 
 
 @dataclass(slots=True)

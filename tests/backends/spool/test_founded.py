@@ -34,6 +34,8 @@ def _segments(tmp_path: Path) -> list[SpoolSegment]:
     ("known", "is_founded"),
     [
         (Position(1, HEADER_SIZE, 0), True),
+        (Position(1, 0, 0), True),
+        (Position(1, 0, 1), False),
         (Position(1, HEADER_SIZE + SIZE, 1), True),
         (Position(1, HEADER_SIZE + SIZE, 2), False),
         (Position(1, HEADER_SIZE + SIZE + 1, 1), False),
@@ -101,6 +103,8 @@ def test_synced_without_a_segment(segments: list[SpoolSegment]) -> None:
     assert not can_be_synced(mark, [], None)
     assert not can_be_synced(mark, [], Position(4, HEADER_SIZE, 9))
     assert can_be_synced(mark, [], Position(4, HEADER_SIZE, 10**12 - 1))
+    # Older than the position, with which all was acknowledged and removed.
+    assert can_be_synced(Position(2, END, 6), [], Position(7, 0, 1000))
     segments[2].first = -1
     assert can_be_synced(Position(3, END, 9), segments, None)
     assert not can_be_synced(Position(3, END, 10**12), segments, None)

@@ -697,3 +697,73 @@ def test_any_damage(tmp_path_factory: pytest.TempPathFactory, data: st.DataObjec
     again.store.acknowledge(len(found))
     assert again.take()[-1] == "new"
     again.store.close()
+
+
+def small(folder: Path) -> tuple[bytes | None, bytes | None, list[str]]:
+    """The small files of a folder, and its segments."""
+    files = (folder / "acknowledged", folder / "synced")
+    known, mark = (path.read_bytes() if path.exists() else None for path in files)
+    return known, mark, sorted(path.name for path in folder.glob("*.spool"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_whatever_a_spool_writes_is_used(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """T264: T269: after a kill at any place, and after a loss of power, which leaves older small files:
+    no note, nothing damaged, and each event that was not acknowledged comes, in order, but for those
+    that were dropped.
+    """
+    folder = tmp_path_factory.mktemp("spool")
+    kept, count, done = Kept(folder, 8 * 700, FaultyDisk()), 0, 0
+    before = [small(folder)]
+    for what in data.draw(st.lists(st.sampled_from("pppaaafdkw"), max_size=25)):
+        if what == "p":
+            more = data.draw(st.integers(1, 4))
+            kept.put(*(str(count + number) for number in range(more)))
+            count += more
+        elif what == "a":
+            taken = kept.take(data.draw(st.integers(1, 5)))
+            some = data.draw(st.integers(0, len(taken)))
+            if some:
+                kept.store.acknowledge(some)
+            done += stood_for(taken[:some])
+        elif what == "f":
+            kept.store._free_acknowledged()
+        elif what == "d":
+            kept.store.drop_oldest()
+        else:
+            kept.store.close()
+            if what == "w":
+                now = small(folder)
+                # What is removed was acknowledged before, on the disk.
+                since = list[tuple[bytes | None, bytes | None, list[str]]]()
+                for each in reversed(before):
+                    if each[2] != now[2]:
+                        break
+                    since.append(each)
+                known = [each[0] for each in since] + [now[0]]
+                older = [each[1] for each in before] + [now[1]]
+                for name, choices in (("acknowledged", known), ("synced", older)):
+                    content = data.draw(st.sampled_from(choices))
+                    if content is not None:
+                        (folder / name).write_bytes(content)
+            kept = Kept(folder, 8 * 700, FaultyDisk())
+            assert kept.store.notes == []
+        before.append(small(folder))
+    kept.store.close()
+    again = Kept(folder, 8 * 700, FaultyDisk())
+    assert again.store.notes == []
+    found = again.take()
+    events = [int(each) for each in found if not each.startswith("gap")]
+    assert events == sorted(set(events))
+    assert again.lost == []
+    # More than what is left, where an older position is used.
+    assert stood_for(found) >= count - done
+    again.store.close()
+
+
+def stood_for(found: list[str]) -> int:
+    """How many events are in what was given out, or in the gaps there."""
+    return sum(not each.startswith("gap") for each in found) + counted(found)
