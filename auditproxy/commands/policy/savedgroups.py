@@ -13,7 +13,14 @@ from auditproxy.apis.user import UserInfo
 from auditproxy.audit.policy.simulation.grouped import LoggedGroup
 from auditproxy.audit.policy.simulation.logged import LoggedEvent
 from auditproxy.reading.meaning.events import STAGES
-from auditproxy.reading.trail.savedsets import MEANT_URI, PATH, PLACE, SELECTED, SavedTrails
+from auditproxy.reading.trail.savedsets import (
+    MEANT_URI,
+    OWN_GROUPS,
+    PATH,
+    PLACE,
+    SELECTED,
+    SavedTrails,
+)
 
 _PREFIX = (
     "concat(CASE WHEN coalesce(api_group, '') = '' THEN '/api/' ELSE concat('/apis/', api_group, "
@@ -32,7 +39,6 @@ _FORM = (
 
 The database reads one name again and again, and an expression it makes anew each time.
 """
-_OWN_GROUPS = '"groups"[: len("groups") - coalesce(len(impersonated_groups), 0)]'
 _TIME = "strftime({}, '%Y-%m-%dT%H:%M:%S.%fZ')"
 
 
@@ -109,7 +115,7 @@ def _statement(words: frozenset[str], other: str, *, by_groups: bool, has_lone: 
         f"stage = 'RequestReceived' OR {is_lone} AS is_new FROM asked) "
         "SELECT stage, level, verb, is_new, form, "
         f"{word('username')} AS of_user, "
-        f"{_OWN_GROUPS if by_groups else f'CAST(len({_OWN_GROUPS}) > 0 AS INTEGER)'} AS of_groups, "
+        f"{OWN_GROUPS if by_groups else f'CAST(len({OWN_GROUPS}) > 0 AS INTEGER)'} AS of_groups, "
         f"CASE WHEN form = 0 THEN {MEANT_URI} END AS of_uri, "
         "CASE WHEN form > 0 THEN coalesce(api_group, '') END AS of_group, "
         "CASE WHEN form > 0 THEN resource END AS of_resource, "

@@ -10,7 +10,13 @@ from typing import NamedTuple
 from auditproxy.reading.meaning.facts import DECISION
 from auditproxy.reading.rbac import rights
 from auditproxy.reading.reports import access, activity, deprecated, noise
-from auditproxy.reading.trail.savedsets import HAS_REFERENCE, MEANT_URI, PATH, SELECTED
+from auditproxy.reading.trail.savedsets import (
+    HAS_REFERENCE,
+    MEANT_URI,
+    OWN_GROUPS,
+    PATH,
+    SELECTED,
+)
 
 
 class GroupedColumns(NamedTuple):
@@ -26,7 +32,6 @@ _REFERENCE = {
     "has_reference": HAS_REFERENCE,
 }
 _REFUSED = "code IN (401, 403)"
-_OWN_GROUPS = '"groups"[: len("groups") - coalesce(len(impersonated_groups), 0)]'
 _NO_URI = "coalesce(request_uri, '') = ''"
 
 _RIGHTS = GroupedColumns(
@@ -89,8 +94,8 @@ COLUMNS = {
         {
             **_REFERENCE,
             "username": "username",
-            "is_node": "starts_with(username, 'system:node:') AND "
-            f"list_contains({_OWN_GROUPS}, 'system:nodes')",
+            "is_node": "CASE WHEN starts_with(username, 'system:node:') THEN "
+            f"list_contains({OWN_GROUPS}, 'system:nodes') ELSE false END",
             "verb": "verb",
             "request_uri": f"CASE WHEN NOT {HAS_REFERENCE} THEN "
             f"regexp_extract({PATH}, '(?s)^.[^/]*/?') END",

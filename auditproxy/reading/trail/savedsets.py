@@ -81,6 +81,11 @@ class SavedTrails:
 
 HAS_REFERENCE = '(coalesce(resource, subresource, "namespace", api_group, api_version) IS NOT NULL)'
 """Whether an event has an objectRef; a name may also come from a body."""
+OWN_GROUPS = (
+    'CASE WHEN impersonated_groups IS NULL THEN "groups" '
+    'ELSE "groups"[: len("groups") - coalesce(len(impersonated_groups), 0)] END'
+)
+"""The groups of the user without those of the one who is impersonated; a slice costs each row."""
 PATH = "split_part(request_uri, '?', 1)"
 SELECTED = (
     "(contains(request_uri, 'metadata.name') OR (contains(request_uri, '%') AND "
