@@ -99,6 +99,6 @@ def _asyncio_protocol(transport: asyncio.Transport) -> Any:
 
 
 def _resize(own: Any, size: int) -> None:
-    """Have the buffer of asyncio's side made anew for the next read, with a size."""
+    """Have asyncio's side make another buffer for the next read, with a size."""
     own.max_size = size
     own._ssl_buffer = bytearray()

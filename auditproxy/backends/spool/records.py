@@ -107,7 +107,7 @@ def next_record(content: bytes, start: int, *, is_whole: bool) -> SpoolRecord | 
 def _record_at(content: bytes, start: int) -> SpoolRecord | bool:
     """The whole record at a place; else whether more bytes could complete one.
 
-    A line ends at the first byte that none has: however many marks are in what is damaged, each
+    A line ends at the first byte that none has: with any number of marks in what is damaged, each
     byte is read a few times and not once for each of them.
     """
     if len(content) - start < RECORD_SIZE:
