@@ -13,8 +13,10 @@ from pathlib import Path
 
 from auditproxy.apis.gotext import go_quote
 
-_POSIX = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?\d{1,3}(?::\d\d){0,2}(?:\D.*)?")
-"""``CET-1CEST``, ``<+03>-3``: a zone of its own, which no file has."""
+_POSIX = re.compile(
+    r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?0?(?:[01]?\d|2[0-3])(?::\d\d){0,2}(?:\D.*)?"
+)
+"""``CET-1CEST``, ``<+03>-3``: a zone of its own, which no file has, less than a day off."""
 _UTC_NAMES = ("", "UTC", "UTC0", "GMT", "GMT0")
 
 

@@ -81,6 +81,8 @@ def listen(bound: Iterable[socket.socket]) -> None:
     """Have sockets listen that are bound, or close all of them and raise OSError."""
     try:
         for each in bound:
+            # So that the next process can have the port while connections of this one are closing.
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             each.listen(BACKLOG)
     except OSError:
         _closed(bound)
@@ -104,6 +106,8 @@ def _bound(family: int, where: tuple[str | int, ...], *, both_families: bool) ->
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both_families)
         bound.bind(where)
+        # As long as neither listens, two processes that reuse addresses could both have the port.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     except OSError:
         bound.close()
         raise

@@ -87,12 +87,21 @@ class SessionLog:
             for event in events:
                 self.emit(event)
             return len(events)
-        done = written = 0
+        done = safe = written = 0
         for event in events:
             for listener in self._listeners:
                 listener(event)
             try:
-                writer.write(encode(event) + b"\n")
+                line = encode(event) + b"\n"
+                if done > safe and writer.rotates_for(len(line)):
+                    # Behind a rotation nothing leads to what was written before.
+                    try:
+                        writer.sync(disk)
+                    except OSError as error:
+                        self._report(f"session log: {describe(error)}")
+                        return safe
+                    safe = done
+                writer.write(line)
                 written += 1
             except OSError as error:
                 self._report(f"session log: {describe(error)}")
@@ -107,7 +116,7 @@ class SessionLog:
                 writer.sync(disk)
         except OSError as error:
             self._report(f"session log: {describe(error)}")
-            return 0
+            return safe
         if written:
             self._metrics.line(LOG, "written", written)
         return done

@@ -76,6 +76,15 @@ def test_times_without_a_place() -> None:
     assert (zone.utcoffset(None), zone.tzname(None), zone.dst(None)) == (None, None, None)
 
 
+def test_a_zone_that_is_a_day_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time there has no offset that could be shown; the other times of the zone have theirs."""
+    monkeypatch.setenv("TZ", "AAA-1BBB-25,J60,J300")
+    time.tzset()
+    winter, summer = (datetime(2026, month, 1, tzinfo=UTC).timestamp() for month in (1, 7))
+    found = [iso(int(each) * SECOND, LocalZone()) for each in (winter, summer)]
+    assert found == ["2026-01-01T01:00:00+01:00", ""]
+
+
 @pytest.mark.parametrize(
     "name", ["", "UTC", ":UTC", "CET-1CEST", "<+03>-3", "UTC+2", BERLIN, "EST5EDT", "GMT0"]
 )
@@ -85,7 +94,9 @@ def test_zones(name: str) -> None:
     assert unknown_zone({}) == ""
 
 
-@pytest.mark.parametrize("name", ["Mars/Olympus", ":Mars/Olympus", "/nowhere/zone", "garbage"])
+@pytest.mark.parametrize(
+    "name", ["Mars/Olympus", ":Mars/Olympus", "/nowhere/zone", "garbage", "UTC-24", "AAA999999"]
+)
 def test_no_zone(name: str) -> None:
     """The C library takes it for UTC, and does not say so."""
     assert unknown_zone({"TZ": name}).startswith(f'TZ="{name}" is not a time zone of this system')

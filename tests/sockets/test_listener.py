@@ -18,6 +18,7 @@ from auditproxy.sockets.listener import (
     fault_text,
     fault_word,
     fix_of_binding,
+    listen,
     reserve,
 )
 from tests.conformance.client import read_answer
@@ -183,6 +184,26 @@ async def test_reserved_twice() -> None:
     with socket.create_server(("127.0.0.1", 0)) as there:
         with pytest.raises(OSError, match="in use"):
             reserve("127.0.0.1", there.getsockname()[1])
+
+
+def test_reserved_at_once() -> None:
+    """Of two starts at the same time one has the address, before either of them listens."""
+    with reserve("127.0.0.1", 0) as first:
+        with pytest.raises(OSError, match="in use"):
+            reserve("127.0.0.1", first.getsockname()[1])
+
+
+def test_reserved_behind_another() -> None:
+    """Connections of a process that has ended, and are still closing, keep no address from the next."""
+    with reserve("127.0.0.1", 0) as bound:
+        port = bound.getsockname()[1]
+        listen((bound,))
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            # The side that closes first is the one that waits.
+            bound.accept()[0].close()
+            assert client.recv(1) == b""
+    with reserve("127.0.0.1", port) as again:
+        listen((again,))
 
 
 async def test_leaving() -> None:

@@ -244,6 +244,29 @@ def test_lines_of_the_start_that_cannot_be_written(tmp_path: Path) -> None:
     assert written.reports == ["session log: input/output error"]
 
 
+def test_lines_of_the_start_in_files_that_rotate(tmp_path: Path) -> None:
+    """The disk has what is in the older ones too, so that each recording may have its name."""
+    path, disk = tmp_path / "a.log", FaultyDisk()
+    size = len(encode(LINE)) + 1
+    written = Written(rotating(path, Clocks(), size=2 * size))
+    assert written.log.write_first([LINE] * 3, disk) == 3
+    files = list(tmp_path.glob("a*.log"))
+    assert len(files) == 2
+    assert {each.stat().st_ino: each.read_bytes() for each in files} == disk.synced
+
+
+@pytest.mark.parametrize(("faults", "safe"), [([EIO], 0), ([None, EIO], 2), ([None, None, EIO], 4)])
+def test_lines_of_the_start_that_are_synced_in_part(
+    tmp_path: Path, faults: list[int | None], safe: int
+) -> None:
+    """Those before the rotation whose sync succeeded need not come again."""
+    path, disk = tmp_path / "a.log", FaultyDisk(*faults)
+    size = len(encode(LINE)) + 1
+    written = Written(rotating(path, Clocks(), size=2 * size))
+    assert written.log.write_first([LINE] * 5, disk) == safe
+    assert written.reports == ["session log: input/output error"]
+
+
 def test_lines_of_the_start_for_a_file_that_fails(tmp_path: Path) -> None:
     """The first one that cannot be written ends it; one that never can is lost, and counted."""
     path, disk = tmp_path / "a.log", FaultyDisk()

@@ -123,9 +123,7 @@ class RotatingFile:
         if not self._milled:
             self._milled = True
             self._mill_later()
-        # The file that was found at opening must not even get full.
-        room = maximum - self._size
-        if maximum and (length > room or (self._just_opened and length == room and self._size > 0)):
+        if self.rotates_for(length):
             self._rotate()
         self._just_opened = False
         if self._torn:
@@ -145,6 +143,13 @@ class RotatingFile:
             raise ShortWriteError(f"short write: {written} of {length} bytes")
         self._torn = False
         self._size += written
+
+    def rotates_for(self, length: int) -> bool:
+        """Whether the file, as it was opened last, has no room for a line of so many bytes."""
+        room = self._maximum_size - self._size
+        # The file that was found at opening must not even get full.
+        is_full = length > room or (self._just_opened and length == room and self._size > 0)
+        return bool(self._maximum_size) and self._stream is None and is_full
 
     @property
     def is_regular(self) -> bool:

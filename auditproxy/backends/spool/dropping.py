@@ -75,6 +75,8 @@ class DroppingStore(SpoolStore):
     def _drop_oldest(self) -> int:
         gap, lines, dropped = Gap(), list[bytes](), 0
         segment = self._segment()
+        if (missing := self._before(segment)) is not None:
+            lines.append(missing.line)
         while True:
             if segment is self._segments[-1]:
                 if not segment.events:

@@ -37,15 +37,18 @@ def can_be_acknowledged(
         # All was acknowledged, and the last one had not been removed yet.
         is_next = known.segment == last.sequence + 1 and known.offset == 0
         return is_next and _can_end(last, Position(last.sequence, last.size, known.number))
-    own = next((each for each in segments if each.sequence == known.segment), None)
+    # A copy of another segment says nothing of the one in whose place it is.
+    own = next((e for e in segments if e.sequence == known.segment and not e.copies), None)
+    behind = [e.first for e in segments if e.sequence > known.segment and e.first >= 0]
+    if behind and known.number > behind[0]:
+        return False
     if own is None:
         before = [each.first for each in segments if each.sequence < known.segment]
-        behind = [each.first for each in segments if each.sequence > known.segment]
-        least = max(before, default=-1)
-        most = next((first for first in behind if first >= 0), known.number)
-        return least <= known.number <= most
+        return max(before, default=-1) <= known.number
     had = mark.offset if mark is not None and mark.segment == own.sequence else 0
-    return known.offset <= max(own.size, had) and _can_end(own, known)
+    # Of one that is not the last it is the next one that says how many events it had.
+    is_within = bool(behind) or known.offset <= max(own.size, had)
+    return is_within and _can_end(own, known)
 
 
 def can_be_synced(mark: Position, segments: Sequence[SpoolSegment], known: Position | None) -> bool:

@@ -87,12 +87,13 @@ def look(folder: Path) -> FoundSpool:
             segment.path.unlink()
             segments.remove(segment)
     _number(found, known, mark)
+    if segments and not segments[-1].size:
+        # All of it was cut off, its header too: nothing can be appended to it.
+        segments.pop().path.unlink()
     is_left = mark is not None and (known is None or known < mark)
     if mark is not None and is_left and mark.segment >= begin:
         _complete(found, folder, mark, known.number if known else 0)
     found.begin = _begin(segments, known, begin)
-    if len(segments) == 1 and found.begin.number < segments[0].first:
-        found.is_short = True
     return found
 
 
@@ -230,5 +231,5 @@ def _begin(found: list[SpoolSegment], known: Position | None, begin: int) -> Pos
         return Position(oldest.sequence, oldest.start, number)
     if known is None or oldest.replaces:
         return Position(oldest.sequence, oldest.start, oldest.first)
-    # With a number from before it, what is missing shows at the end of this segment.
+    # With a number from before it, what is missing shows at the start of this segment.
     return Position(oldest.sequence, oldest.start, min(known.number, oldest.first))

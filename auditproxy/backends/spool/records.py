@@ -9,6 +9,7 @@ damage the next record is found by its mark. ``first`` is the number of the firs
 over all segments of a folder, so that what is missing at the end of one is known from the next.
 """
 
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ MAGIC = b"\x89APSPL1\n"
 EVENT, GAP = b"\xffEVT", b"\xffGAP"
 """Marks: of an event, and of an event that stands for missing ones, which has no number."""
 
+_MARKS = re.compile(b"|".join(map(re.escape, (EVENT, GAP))))
 _HEADER = struct.Struct(">8sQQII")
 _RECORD = struct.Struct(">4sII")
 HEADER_SIZE = _HEADER.size
@@ -96,15 +98,18 @@ def next_record(content: bytes, start: int, *, is_whole: bool) -> SpoolRecord | 
         return found
     if found and not is_whole:
         return None
-    place = start
-    while (place := content.find(b"\xff", place + 1)) >= 0:
-        if isinstance(_record_at(content, place), SpoolRecord):
-            return Damage(start, place)
+    for mark in _MARKS.finditer(content, start + 1):
+        if isinstance(_record_at(content, mark.start()), SpoolRecord):
+            return Damage(start, mark.start())
     return Damage(start, len(content)) if is_whole else None
 
 
 def _record_at(content: bytes, start: int) -> SpoolRecord | bool:
-    """The whole record at a place; else whether more bytes could complete one."""
+    """The whole record at a place; else whether more bytes could complete one.
+
+    A line ends at the first byte that none has: with any number of marks in what is damaged, each
+    byte is read a few times and not once for each of them.
+    """
     if len(content) - start < RECORD_SIZE:
         mark = content[start : start + 4]
         return EVENT.startswith(mark) or GAP.startswith(mark)
@@ -112,6 +117,8 @@ def _record_at(content: bytes, start: int) -> SpoolRecord | bool:
     if mark not in (EVENT, GAP) or size > LONGEST_LINE:
         return False
     begin, end = start + RECORD_SIZE, start + RECORD_SIZE + size
+    if content.find(b"\xff", begin, end) >= 0:
+        return False
     if end > len(content):
         return True
     line = content[begin:end]

@@ -48,7 +48,7 @@ class SpoolFiles:
         self._reader = SegmentsReader()
         self._lock = -1
         self._acknowledged = self._cursor = Position(0, 0, 0)
-        self._damaged = self._told = 0
+        self._damaged, self._told = 0, -1
         self._under_way: deque[Item] = deque()
         self._position = PositionFile(folder / POSITION)
         self._synced = SyncedMark(folder / SYNCED)

@@ -203,7 +203,7 @@ class SpoolStore(SpoolFiles):
         """What is at the cursor, which moves on; None at the end."""
         while self._segments:
             segment = self._segment()
-            item = self._next_in(segment)
+            item = self._before(segment) or self._next_in(segment)
             if item is None and segment is self._segments[-1] and self._is_short(segment):
                 self._begin_behind()
             if item is None and segment is not self._segments[-1]:
@@ -220,6 +220,16 @@ class SpoolStore(SpoolFiles):
         except OSError as fault:
             text = "some of it is damaged, and there is no room to say so"
             raise GapWaitsError(fault.errno, f"{text}: {fault.strerror}") from None
+
+    def _before(self, segment: SpoolSegment) -> Item | None:
+        """An item for what is missing before the oldest segment, at its start, so that a position
+        behind it never has a number that is too low for its place.
+        """
+        if self._cursor.offset > segment.start or self._cursor.number >= segment.first:
+            return None
+        missing = segment.first - self._cursor.number
+        self._cursor = Position(segment.sequence, segment.start, segment.first)
+        return self._missing(missing, 0, segment.sequence - 1)
 
     def _next_in(self, segment: SpoolSegment) -> Item | None:
         """What is at the cursor, in its segment; None at the end of that."""
@@ -253,11 +263,15 @@ class SpoolStore(SpoolFiles):
         damaged, self._damaged = self._damaged, 0
         if missing <= 0 and not damaged:
             return None
+        return self._missing(max(0, missing), damaged, segment.sequence)
+
+    def _missing(self, events: int, damaged: int, sequence: int) -> Item:
+        """An item for what is missing in a segment, with the cursor behind it."""
         gap = Gap()
-        gap.add_unknown(max(0, missing), damaged, "damaged")
-        if segment.sequence > self._told:
+        gap.add_unknown(events, damaged, "damaged")
+        if sequence > self._told:
             # What is given out again is not lost again.
-            self._told = segment.sequence
+            self._told = sequence
             self._lost(gap.events, damaged)
         return Item(self._gap_line(gap), True, self._cursor)
 

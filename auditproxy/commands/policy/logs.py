@@ -14,8 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 from auditproxy.apis.faults import Unusable, why_unread
 from auditproxy.app.standardstreams import Output, counted, one_line
 from auditproxy.audit.policy.simulation.grouped import LoggedGroup
@@ -24,7 +22,7 @@ from auditproxy.commands.policy.savedgroups import saved_groups, unreadable_rows
 from auditproxy.reading.forms.documents import SNIFFED, is_of_documents
 from auditproxy.reading.forms.rows import is_of_rows
 from auditproxy.reading.forms.unwrapping import Unwrapper
-from auditproxy.reading.meaning.events import EVENTS, Counts
+from auditproxy.reading.meaning.events import EVENTS, Counts, spelled
 from auditproxy.reading.meaning.requests import NATIVE, SeenEvent
 from auditproxy.reading.trail.archives import is_archive
 from auditproxy.reading.trail.blocks import Block
@@ -140,7 +138,7 @@ class LogEvents:
     ) -> Iterator[tuple[LoggedEvent, int]]:
         """Events in another form, with the bytes that a log would have of them."""
         for seen in found:
-            line = msgspec.json.encode(seen.event) + b"\n"
+            line = spelled(seen.event) + b"\n"
             try:
                 event = read_logged(line)
             except SerializationError as error:

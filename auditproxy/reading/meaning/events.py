@@ -4,6 +4,7 @@ Pure. Unknown members are ignored; a member of a wrong type is left out and the 
 """
 
 import json
+import re
 from collections import Counter
 from typing import Any, get_type_hints
 
@@ -84,6 +85,7 @@ class TrailEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, 
 
 _TYPES = get_type_hints(TrailEvent)
 _MEMBERS = {field.encode_name: field.name for field in msgspec.structs.fields(TrailEvent)}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DECODE = msgspec.json.Decoder(TrailEvent).decode
 
 
@@ -121,6 +123,17 @@ def event_of(members: dict[str, Any], counts: Counts) -> TrailEvent:
         except (msgspec.ValidationError, RecursionError):
             counts[ODD] += 1
     return TrailEvent(**known)
+
+
+def spelled(event: TrailEvent) -> bytes:
+    """An event as one line, with U+FFFD for half of a pair of surrogates, as Go has it."""
+    try:
+        return msgspec.json.encode(event)
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(without_bodies(event)), ensure_ascii=False)
+        whole = _DECODE(_SURROGATE.sub("\ufffd", text).encode())
+        bodies = {"request_object": event.request_object, "response_object": event.response_object}
+        return msgspec.json.encode(msgspec.structs.replace(whole, **bodies))
 
 
 def without_bodies(event: TrailEvent) -> TrailEvent:

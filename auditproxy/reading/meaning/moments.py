@@ -202,8 +202,10 @@ def _offset(zone: str) -> timedelta:
 
 def _local(nanoseconds: int, zone: tzinfo) -> datetime | None:
     try:
-        utc = _EPOCH + timedelta(seconds=nanoseconds // SECOND)
-        return utc.astimezone(zone)
+        local = (_EPOCH + timedelta(seconds=nanoseconds // SECOND)).astimezone(zone)
+        # Zones of the C library may be a whole day ahead, which no offset can be.
+        local.utcoffset()
+        return local
     except (OverflowError, ValueError, OSError):
         return None
 

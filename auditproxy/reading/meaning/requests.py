@@ -13,7 +13,7 @@ import msgspec
 
 from auditproxy.apis.audit import Stage
 from auditproxy.apis.units import SECOND
-from auditproxy.reading.meaning.events import STAGES, TrailEvent
+from auditproxy.reading.meaning.events import STAGES, TrailEvent, spelled
 from auditproxy.reading.meaning.moments import stamp
 
 NATIVE = "native"
@@ -112,7 +112,7 @@ def _is_later(seen: SeenEvent, known: SeenEvent) -> bool:
     """Which of two events of one stage is taken, in whatever order they are read."""
     if seen.staged != known.staged:
         return seen.staged > known.staged
-    return msgspec.json.encode(seen.event) > msgspec.json.encode(known.event)
+    return spelled(seen.event) > spelled(known.event)
 
 
 def _witnesses(

@@ -22,6 +22,10 @@ def enclosed(expression: str) -> str:
 def check_expression(expression: str) -> None:
     """Raise Unusable, with the place in it, for a text that is not one expression."""
     duckdb = import_duckdb()
+    try:
+        expression.encode()
+    except UnicodeEncodeError:
+        raise Unusable("it is not one expression in SQL: it has bytes that are not UTF-8") from None
     for around in _ALONE:
         try:
             found = duckdb.extract_statements(around.format(expression))

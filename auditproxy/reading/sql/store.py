@@ -21,6 +21,7 @@ from auditproxy.reading.meaning.events import (
     NATIVE_START,
     TOO_LONG,
     Counts,
+    spelled,
     without_bodies,
 )
 from auditproxy.reading.sql import views
@@ -163,9 +164,12 @@ def is_one_select(statement: str) -> bool:
     """Whether a text is one SELECT and nothing else; raises Unusable for what is not SQL."""
     duckdb = import_duckdb()
     try:
+        statement.encode()
         found = duckdb.extract_statements(statement)
     except duckdb.Error as error:
         raise SqlError(str(error), "it is not SQL: ") from None
+    except UnicodeEncodeError:
+        raise SqlError("it has bytes that are not UTF-8", "it is not SQL: ") from None
     # Not EXPLAIN: with ANALYZE it runs whatever is inside, and that may write what it can read.
     return len(found) == 1 and bool(found[0].type == duckdb.StatementType.SELECT)
 
@@ -189,10 +193,10 @@ def _write(file: TrailFile, path: str, counts: Counts, forms: Counts) -> None:
         for block in reversed(blocks_of([file])):
             for seen in events_of(block, Search(), counts, forms):
                 line = seen.line if seen.line.startswith(NATIVE_START) else b""
-                line = line if line.endswith(b"}") else msgspec.json.encode(seen.event)
+                line = line if line.endswith(b"}") else spelled(seen.event)
                 if len(line) >= LONGEST_OBJECT:
                     counts[BODILESS] += 1
-                    line = msgspec.json.encode(without_bodies(seen.event))
+                    line = spelled(without_bodies(seen.event))
                 if len(line) >= LONGEST_OBJECT:
                     counts[TOO_LONG] += 1
                     continue

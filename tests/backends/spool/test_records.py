@@ -20,6 +20,7 @@ from auditproxy.backends.spool.records import (
     read_header,
     record,
 )
+from tests.fakes.cpu import fastest
 
 LINES = st.lists(st.text(max_size=40).map(lambda text: text.encode("utf-8", "replace")), max_size=8)
 
@@ -126,6 +127,27 @@ def test_header(sequence: int, first: int) -> None:
 def test_absurd_numbers(sequence: int, first: int) -> None:
     """A header with numbers that the next one could not have is damaged."""
     assert read_header(header(Header(sequence, first))) is None
+
+
+def test_marks_without_number_are_searched_once() -> None:
+    """Each could be a long record of which the others are the line: the time grows as the bytes do,
+    and the start of a proxy is not held up by a file that another program has overwritten.
+    """
+
+    def taken(count: int) -> float:
+        content = (EVENT + (6 * count).to_bytes(4, "big") + bytes(4)) * count
+        assert next_record(content, 0, is_whole=True) == Damage(0, len(content))
+        return fastest(lambda: next_record(content, 0, is_whole=True))
+
+    assert taken(24_000) < 8 * taken(6_000)
+
+
+def test_erased_blocks_are_not_searched_byte_by_byte() -> None:
+    """Flash that was erased is full of the byte that marks begin with."""
+    content = b"\xff" * 262_144
+    assert next_record(content, 0, is_whole=True) == Damage(0, len(content))
+    taken = fastest(lambda: next_record(content, 0, is_whole=True))
+    assert taken < 2 * fastest(lambda: sum(1 for _ in content))
 
 
 def test_a_record_that_says_to_be_endless() -> None:

@@ -19,9 +19,10 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_flags(capsys: pytest.CaptureFixture[str]) -> None:
-    """All faults are said at once."""
-    assert cli.main(["reconcile", "--limit=0"]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 2
+    """All faults are said at once, but those that a flag that is not known may have."""
+    for words, faults in ((["--limit=0"], 2), (["--limit=0", "--bogus"], 1)):
+        assert cli.main(["reconcile", *words]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == faults
 
 
 def test_without_the_extra(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Events of one request are joined, whoever wrote them and in whatever order they are read."""
 
+import json
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditproxy.reading.meaning.events import Counts, read_events
 from auditproxy.reading.meaning.requests import SeenEvent, joined, seen_event
 from tests.fakes.trails import COMPLETE, PANIC, RECEIVED, STARTED, event, read, seen
 
@@ -35,6 +37,16 @@ def test_alone() -> None:
 def test_written_twice() -> None:
     """A webhook that was asked again writes the same event twice."""
     assert stages_of(seen(event()), seen(event())) == [(COMPLETE,)]
+
+
+def test_written_twice_with_half_a_pair() -> None:
+    """Half of a pair of surrogates ends nothing where two events are compared."""
+    written = json.dumps(event("a", user="?"))
+    lines = [written.replace("?", half).encode() for half in (r"\ud800", r"x\udfff")]
+    one, other = (seen_event(read_events(line, Counts())[0], "") for line in lines)
+    (request,) = joined([one, other])
+    assert request.last.event.user.username == "\ud800"
+    assert request.last == joined([other, one])[0].last
 
 
 def test_an_id_that_is_used_twice() -> None:

@@ -62,6 +62,12 @@ def test_what_is_none(text: str) -> None:
         check_expression(text)
 
 
+def test_what_is_not_text() -> None:
+    """Bytes of a command line that are not UTF-8."""
+    with pytest.raises(Unusable, match="it has bytes that are not UTF-8"):
+        check_expression("verb = '\udcff'")
+
+
 def test_places() -> None:
     """They are counted in the user's text, and what is not in it is not shown."""
     expression = "true\nAND nme = 1"

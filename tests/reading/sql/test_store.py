@@ -106,6 +106,27 @@ def test_not_sql() -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_statement_that_is_not_text() -> None:
+    """Bytes of a command line that are not UTF-8 are a fault of the statement."""
+    with pytest.raises(Unusable, match="it is not SQL: it has bytes that are not UTF-8"):
+        is_one_select("SELECT '\udcff'")
+
+
+def test_half_pairs_in_another_spelling(tmp_path: Path) -> None:
+    """An event that is spelled anew, with half of a pair of surrogates in any text, ends nothing."""
+    log = tmp_path / "spaced.log"
+    odd = event(name="odd", user="\ud800x", requestObject={"a": "\ud800"}, responseObject={"b": 1})
+    log.write_text(json.dumps(odd) + "\n")
+    prepared = prepare([trail_file(str(log))], str(tmp_path), Counts())
+    connection = open_store(prepared, str(tmp_path), 1)
+    columns = "name, username, request_object, response_object"
+    found = connection.execute(f"SELECT {columns} FROM events").fetchall()
+    connection.close()
+    assert [(*row[:2], *map(json.loads, row[2:])) for row in found] == [
+        ("odd", "\ufffdx", {"a": "\ufffd"}, {"b": 1})
+    ]
+
+
 def test_files_that_are_written_anew(tmp_path: Path) -> None:
     """Packed ones, other forms, and those with lines that are too long for the database."""
     plain = write(tmp_path / "plain.log", [event(name="plain")])
