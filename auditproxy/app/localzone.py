@@ -6,7 +6,6 @@ winter an hour off.
 
 import os
 import re
-import zoneinfo
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -58,6 +57,9 @@ def unknown_zone(environment: Mapping[str, str]) -> str:
     name = given.removeprefix(":")
     if name in _UTC_NAMES or _POSIX.fullmatch(name):
         return ""
+    # A proxy does not pay for it.
+    import zoneinfo
+
     folders = [environment["TZDIR"]] if environment.get("TZDIR") else zoneinfo.TZPATH
     paths = [Path(name)] if os.path.isabs(name) else [Path(folder, name) for folder in folders]
     if any(path.is_file() for path in paths):

@@ -88,16 +88,12 @@ _READABLE = (
 
 
 _SEEN = f"(SELECT hash(audit_id) AS key FROM saved WHERE {_READABLE} AND stage IN ({{}}))"  # noqa: S608
-_RECEIVED, _STARTED, _ENDED = (
+_RECEIVED, _LATER = (
     _texts(stages)
-    for stages in (["RequestReceived"], ["ResponseStarted"], ["ResponseComplete", "Panic"])
+    for stages in (["RequestReceived"], ["ResponseStarted", "ResponseComplete", "Panic"])
 )
-_LONE = (
-    f"FROM {_SEEN.format(_STARTED)} ANTI JOIN {_SEEN.format(_RECEIVED)} USING (key) UNION ALL "
-    f"FROM {_SEEN.format(_ENDED)} "
-    f"ANTI JOIN {_SEEN.format(_RECEIVED + ', ' + _STARTED)} USING (key)"
-)
-"""Events, behind RequestReceived, that are the first ones of their requests."""
+_LONE = f"FROM {_SEEN.format(_LATER)} ANTI JOIN {_SEEN.format(_RECEIVED)} USING (key)"
+"""Requests of which there are events, but no RequestReceived."""
 
 
 def _statement(words: frozenset[str], other: str, *, by_groups: bool, has_lone: bool) -> str:

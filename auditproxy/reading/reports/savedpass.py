@@ -11,6 +11,8 @@ from auditproxy.apis.units import SECOND
 from auditproxy.reading.meaning.conditions import as_sql, is_user
 from auditproxy.reading.meaning.events import EVENTS, Counts, TrailEvent
 from auditproxy.reading.reports.blockpass import (
+    SAMPLED_DIGIT,
+    SAMPLED_DIGITS,
     Begun,
     PassedBlock,
     PassTask,
@@ -63,6 +65,7 @@ class SavedPass:
         if subject.needle:
             # Such a subject is about single events.
             return
+        self._remember_begun()
         if subject.counts_events:
             yield from self._begun(task)
         yield from self._open()
@@ -78,14 +81,21 @@ class SavedPass:
             row["events"] = row["requests"]
             yield _block(task, row)
 
+    def _remember_begun(self) -> None:
+        """Keep the keys of the lines before an end, which are asked for twice."""
+        for _ in self._trails.rows(
+            f"CREATE OR REPLACE TEMP TABLE begun AS SELECT {KEY} AS key, line_bytes AS bytes, "  # noqa: S608
+            f"{PLACE} AS event_place FROM saved WHERE NOT {IS_END}"
+        ):
+            pass
+
     def _begun(self, task: PassTask) -> Iterator[PassedBlock]:
         """The lines before an end, in the groups of the end."""
-        begun = f"(SELECT {KEY} AS begun, line_bytes AS bytes FROM saved WHERE NOT {IS_END})"  # noqa: S608
         statement, parameters = _grouped(
             task,
-            "count(*) AS events, sum(bytes) AS size, "
+            "count(*) AS events, sum(begun.bytes) AS size, "
             f"epoch_us(min({ARRIVED})) AS first, epoch_us(max({ARRIVED})) AS last",
-            f"saved JOIN {begun} ON begun = {KEY}",
+            f"saved JOIN begun ON begun.key = {KEY}",
         )
         for row in self._trails.rows(statement, parameters):
             yield _block(task, row | {"requests": 0, "refused": 0, "bodies": 0})
@@ -93,11 +103,10 @@ class SavedPass:
     def _open(self) -> Iterator[PassedBlock]:
         """The events of requests without an end."""
         ended = f"(SELECT {KEY} AS key FROM saved WHERE {IS_END})"  # noqa: S608
-        beginnings = f"SELECT {KEY} AS key, {PLACE} FROM saved WHERE NOT {IS_END}"  # noqa: S608
         # Places alone first: whole rows would not fit into memory. One without a key has no end.
         for _ in self._trails.rows(
-            f"CREATE OR REPLACE TEMP TABLE open AS SELECT {PLACE} "  # noqa: S608
-            f"FROM ({beginnings}) ANTI JOIN {ended} USING (key)"
+            f"CREATE OR REPLACE TEMP TABLE open AS SELECT event_place AS {PLACE} "  # noqa: S608
+            f"FROM begun ANTI JOIN {ended} USING (key)"
         ):
             pass
         columns = [f'"{name}"' for name in _WAITING] + [
@@ -115,11 +124,14 @@ class SavedPass:
 
     def _sampled(self, task: PassTask) -> Iterator[PassedBlock]:
         """Some requests, to find those that other servers wrote of too."""
+        is_many = task.one_of >= SAMPLED_DIGITS
+        left = task.one_of // SAMPLED_DIGITS if is_many else task.one_of
+        digit = f"AND ends_with(audit_id, '{SAMPLED_DIGIT}') " if is_many else ""
         rows = self._trails.rows(
             "SELECT origin, audit_id, verb, request_uri FROM saved "  # noqa: S608
-            f"WHERE {IS_END} AND coalesce(audit_id, '') <> '' AND (? = 1 OR "
+            f"WHERE {IS_END} AND coalesce(audit_id, '') <> '' {digit}AND (? = 1 OR "
             "CAST('0x' || md5(audit_id)[:8] AS UBIGINT) % ? = 0)",
-            [task.one_of, task.one_of],
+            [left, left],
         )
         for row in rows:
             sampled = sample_of(event_of_cells(row), task.one_of)

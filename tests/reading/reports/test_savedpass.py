@@ -1,16 +1,21 @@
 """A saved trail has the same reports as the lines that it was saved from."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from auditproxy.reading.meaning.conditions import conditions_of
-from auditproxy.reading.reports.blockpass import PassTask
+from auditproxy.reading.meaning.events import Counts, read_events
+from auditproxy.reading.reports.blockpass import PassTask, sample_of
 from auditproxy.reading.reports.onepass import pass_once
+from auditproxy.reading.reports.savedpass import SavedPass
 from auditproxy.reading.reports.subjects import SUBJECTS
+from auditproxy.reading.trail.savedsets import SavedTrails
 from auditproxy.reading.trail.sources import trail_file
 from tests.fakes.trails import RECEIVED, event
 from tests.reading.manytrails import many_trails, write_as_go
@@ -85,3 +90,26 @@ def test_as_lines(
     of_users = conditions_of(users if subject.startswith("rbac") else {})
     task = PassTask(subject, conditions_of(filters), since, until, users=of_users)
     assert counted(saved, task) == counted(log, task)
+
+
+@pytest.mark.parametrize(("one_of", "least", "most"), [(1, 3000, 3000), (64, 20, 90), (512, 1, 20)])
+def test_a_sample_is_the_same_of_a_log(tmp_path: Path, one_of: int, least: int, most: int) -> None:
+    """Both ways choose the same requests, and about as many as are asked for."""
+    random = Random(1)
+    made = [
+        event(name=f"n{number}") | {"auditID": str(UUID(int=random.getrandbits(128), version=4))}
+        for number in range(3000)
+    ]
+    log = write_as_go(tmp_path / "audit.log", made)
+    saved = save_here(log, tmp_path / "audit.parquet")
+    task = PassTask("activity", one_of=one_of)
+    of_log = [
+        number
+        for line in log.read_bytes().splitlines()
+        for each in read_events(line, Counts())
+        for number in sample_of(each, one_of)
+    ]
+    with SavedTrails([str(saved)]) as trails:
+        of_saved = [number for block in SavedPass(trails).blocks(task) for number in block.sampled]
+    assert sorted(of_log) == sorted(of_saved)
+    assert least <= len(of_log) <= most
