@@ -54,7 +54,7 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
     axes.set_yticks(range(len(shown)), [what.get(name, name) for name in shown])
     axes.invert_yaxis()
     axes.set_xlabel("CPU of a request, times HAProxy's in the same rounds")
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="upper right", fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110, metadata={"Software": None})
     pyplot.close(figure)
