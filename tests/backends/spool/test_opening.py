@@ -246,14 +246,19 @@ def test_a_kill_in_what_is_left(tmp_path: Path) -> None:
     third.store.close()
 
 
-def test_a_copy_in_the_place_of_what_was_acknowledged(tmp_path: Path) -> None:
-    """T250: the position is true, although no such place is in the copy: what is missing is counted."""
-    kept = Kept(tmp_path, maximum_bytes=8 * 700)
+def two_are_acknowledged(folder: Path) -> None:
+    """A spool of seven events, in several files, of which the receiver has had the first two."""
+    kept = Kept(folder, maximum_bytes=8 * 700)
     for each in "abcdefg":
         kept.put(each)
     kept.take(2)
     kept.store.acknowledge(2)
     kept.store.close()
+
+
+def test_a_copy_in_the_place_of_what_was_acknowledged(tmp_path: Path) -> None:
+    """T250: the position is true, although no such place is in the copy: what is missing is counted."""
+    two_are_acknowledged(tmp_path)
     paths = sorted(tmp_path.glob("*.spool"))
     shutil.copyfile(paths[-1], paths[0])
     again = Kept(tmp_path, maximum_bytes=8 * 700)
@@ -264,12 +269,7 @@ def test_a_copy_in_the_place_of_what_was_acknowledged(tmp_path: Path) -> None:
 
 def test_what_was_acknowledged_of_an_older_file_is_not_missing(tmp_path: Path) -> None:
     """T250: it is cut off before the place up to where it was acknowledged."""
-    kept = Kept(tmp_path, maximum_bytes=8 * 700)
-    for each in "abcdefg":
-        kept.put(each)
-    kept.take(2)
-    kept.store.acknowledge(2)
-    kept.store.close()
+    two_are_acknowledged(tmp_path)
     oldest, *_ = sorted(tmp_path.glob("*.spool"))
     damage(oldest, "cut", HEADER_SIZE + 10)
     again = Kept(tmp_path, maximum_bytes=8 * 700)
@@ -416,12 +416,7 @@ def test_a_segment_is_gone(tmp_path: Path) -> None:
 
 def test_damage_in_what_was_acknowledged(tmp_path: Path) -> None:
     """T250: it changes no number of what was not, also where the segment behind is gone."""
-    kept = Kept(tmp_path, maximum_bytes=8 * 700)
-    for each in "abcdefg":
-        kept.put(each)
-    kept.take(2)
-    kept.store.acknowledge(2)
-    kept.store.close()
+    two_are_acknowledged(tmp_path)
     first, second, _ = sorted(tmp_path.glob("*.spool"))
     content = bytearray(first.read_bytes())
     content[content.index(b'"auditID":"a"') + 3] ^= 1
