@@ -13,11 +13,13 @@ import asyncio
 from asyncio import sslproto
 from typing import Any
 
+from auditproxy.sockets.reading import COUNTED
+
 PIECE = 128 * 1024
 """Bytes of the longest piece."""
 
-LONG, SHORT = 16 * 1024, 4096
-"""Bytes of a read behind which more is expected to follow at once; and below which no more is."""
+SHORT = 4096
+"""Bytes of a read below which no more is expected to follow at once."""
 
 _BUFFER = memoryview(bytearray(PIECE))
 """What uvloop decrypts to, for all connections: it is copied before anything else is read."""
@@ -65,7 +67,7 @@ class ReadingInPieces:
         if self.has_begun:
             if size < SHORT:
                 self.end()
-        elif size >= LONG:
+        elif size >= COUNTED:
             self.begin()
 
     def begin(self) -> None:

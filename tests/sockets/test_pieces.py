@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from auditproxy.sockets.pieces import LONG, PIECE, SHORT, ReadingInPieces
+from auditproxy.sockets.pieces import PIECE, SHORT, ReadingInPieces
+from auditproxy.sockets.reading import COUNTED
 from auditproxy.sockets.transport import TLS_READ_SIZE
 from tests.fakes.certificates import Contexts, localhost_contexts
 from tests.fakes.upstream import FakeConnection, FakeUpstream
@@ -132,7 +133,7 @@ async def test_the_length_of_a_read_decides(contexts: Contexts) -> None:
         reader = await connected(upstream, client)
         reader.pieces.end()
         found = []
-        for size in (SHORT - 1, LONG - 1, LONG, LONG - 1, SHORT, SHORT - 1, SHORT, PIECE):
+        for size in (SHORT - 1, COUNTED - 1, COUNTED, COUNTED - 1, SHORT, SHORT - 1, SHORT, PIECE):
             reader.pieces.follow(size)
             found.append(reader.pieces.has_begun)
         assert found == [False, False, True, True, True, False, False, True]
