@@ -34,7 +34,7 @@ BATCH = 8 * 1024 * 1024
 CIPHER_BLOCK = 16
 """Bytes; what the cipher is given to write into must have room for one more."""
 
-READ = 1024 * 1024
+READ = 128 * 1024
 """Bytes that are read back at once."""
 
 Reason = Literal["too-large", "no-room", "file-error", "released"]

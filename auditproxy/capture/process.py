@@ -34,13 +34,20 @@ from auditproxy.capture import messages
 from auditproxy.capture.copies import Copy
 from auditproxy.capture.messages import HEAD, NONE, Part, Reply, Task
 from auditproxy.capture.recording import RecordingConfiguration, seconds_for
-from auditproxy.capture.worker import read
+from auditproxy.capture.worker import NICE, read
 
 WAIT, WAIT_A_SECOND = 30, 4
 """Seconds that a task may take, and more for each second of CPU that its bodies may: a machine
 that is busy elsewhere leaves no gaps in the trail, a process that hangs is not waited for."""
 KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX")
 """What Python may need to start; all else could be a secret."""
+BEGIN = f"""\
+import os, sys
+os.nice({NICE})
+from auditproxy.capture.worker import main
+main(*map(int, sys.argv[1:]))
+"""
+"""How it begins: as nice as it will be before it has anything to do, imports included."""
 LAST = 2.0
 """Seconds until a killed process is gone."""
 AGAIN = 60.0
@@ -234,7 +241,7 @@ class DecodeProcess:
             for name in KEPT_ENVIRONMENT:
                 if value := os.environ.get(name):
                     environment[name] = value
-            words = [sys.executable, "-sP", "-m", "auditproxy.capture.worker"]
+            words = [sys.executable, "-sP", "-c", BEGIN]
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [*words, str(theirs.fileno()), str(self._memory)],
                 stdin=subprocess.DEVNULL,

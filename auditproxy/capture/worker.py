@@ -1,4 +1,4 @@
-"""``python -m auditproxy.capture.worker DESCRIPTOR MEMORY``: a process that decodes bodies.
+"""The process that decodes bodies (process.py starts it), at the other end of a socket.
 
     waits --task--> records --> replies --> waits
     the proxy is gone: ends, in whatever state it is
@@ -15,9 +15,9 @@ import resource
 import select
 import signal
 import socket
-import sys
 import threading
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -40,6 +40,32 @@ priority, a client that keeps that core busy would keep bodies from being decode
 MORE, SPARE_SECONDS = 1.25, 2
 """Times the CPU seconds of its bodies that a task may take, and what it may besides: bodies that
 are dear to read are passed over once more, for a quarter of the time."""
+TURN = 0.0003
+"""Seconds that it works on before it gives its core away."""
+
+
+class Turns:
+    """Gives the core away to what waits for it, again and again while a body is read.
+
+    The kernel takes a core away from what never waits only when its clock ticks, every 4 ms on
+    most machines, however nice it is; a proxy on the same core would keep clients waiting so long.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        give: Callable[[], None] = os.sched_yield,
+    ) -> None:
+        self._clock = clock
+        self._give = give
+        self._until = 0.0
+
+    def pause(self) -> bool:
+        """Give it away if a turn is over; return false: the body is still wanted."""
+        if self._clock() >= self._until:
+            self._give()
+            self._until = self._clock() + TURN
+        return False
 
 
 class TaskRecording(BodyRecording):
@@ -52,16 +78,17 @@ class TaskRecording(BodyRecording):
         self.deprecations = Deprecations()
         self.faults: list[str] = []
         self._task = task
+        self._turns = Turns()
         self._request = request
         self._response = response
 
     def request(self) -> Taken | None:
         """The request's body."""
-        return _taken(self._task.request, self._request, REQUEST_OBJECT_OMITTED)
+        return self._taken(self._task.request, self._request, REQUEST_OBJECT_OMITTED)
 
     def response(self, *, early: bool) -> Taken | None:
         """The answer's body."""
-        return _taken(self._task.response, self._response, RESPONSE_OBJECT_OMITTED)
+        return self._taken(self._task.response, self._response, RESPONSE_OBJECT_OMITTED)
 
     def report(self, crash: Exception) -> None:
         """Keep where it was."""
@@ -74,12 +101,11 @@ class TaskRecording(BodyRecording):
         reasons = tuple(each.reason for each in budgets if each is not None and each.reason)
         return Reply(self._context.changes(), reasons, tuple(self.faults))
 
-
-def _taken(part: Part | None, body: bytes, omitted: str) -> Taken | None:
-    if part is None:
-        return None
-    budget = budget_of(omitted, part.cost, max(part.size, 0), lambda: False)
-    return None if part.size == NONE else body, part.missing, budget
+    def _taken(self, part: Part | None, body: bytes, omitted: str) -> Taken | None:
+        if part is None:
+            return None
+        budget = budget_of(omitted, part.cost, max(part.size, 0), self._turns.pause)
+        return None if part.size == NONE else body, part.missing, budget
 
 
 class DecodeWorker:
@@ -176,7 +202,6 @@ def main(descriptor: int, memory: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     bound = _within(memory, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
-    os.nice(NICE)
     # Where memory ends, its loss costs a body, and that of the proxy everything.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", 0) as file:
         file.write(b"1000")
@@ -185,7 +210,3 @@ def main(descriptor: int, memory: int) -> None:
     with contextlib.suppress(EOFError, OSError):
         proxy.sendall(messages.READY)
         DecodeWorker(proxy).run()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from auditproxy.capture.worker import read
+from auditproxy.capture.worker import TURN, Turns, read
 
 
 def test_reading() -> None:
@@ -49,3 +49,21 @@ def test_bound_within_another(seconds: str, expected: tuple[int, int]) -> None:
     # What the start of Python took comes on top.
     assert expected[0] <= soft <= min(expected[0] + 3, hard)
     assert hard == expected[1]
+
+
+def test_the_core_is_given_away_once_a_turn() -> None:
+    """What reads a body asks all the time; the time in which others had the core is no turn."""
+    now, given = [100.0], [0]
+
+    def give() -> None:
+        given[0] += 1
+        now[0] += 5.0
+
+    turns = Turns(lambda: now[0], give)
+    for turn in range(1, 4):
+        assert not turns.pause()
+        for part in (0.5, 0.49):
+            now[0] += part * TURN
+            assert not turns.pause()
+            assert given[0] == turn
+        now[0] += 0.02 * TURN

@@ -8,6 +8,7 @@ limit, nesting is bounded, and ProtobufError is the only error.
 """
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -17,6 +18,7 @@ from auditproxy.serializer.govalues import GoValues, Members
 from auditproxy.serializer.json import escape_html
 from auditproxy.serializer.protobuf import values as wirevalues
 from auditproxy.serializer.protobuf.envelope import Envelope, envelope
+from auditproxy.serializer.protobuf.lists import object_with_lists
 from auditproxy.serializer.protobuf.plan import (
     BOOL_POINTER,
     DOUBLE,
@@ -99,18 +101,17 @@ class Decoder:
         Of ``budget`` only the time counts; raises its BudgetExceededError, too.
         """
         if limit is None:
-            limit = max(OUTPUT_LIMIT, OUTPUT_RATIO * len(found.raw))
+            limit = max(OUTPUT_LIMIT, OUTPUT_RATIO * (found.end - found.start))
         key = (found.api_version, found.kind, omit_managed_fields)
         plan = self._plan_of.get(key)
         if plan is None:
             # Of kinds of the table only, which bound how many there are.
             plan = self._plan_of[key] = self._plan(*key)
         try:
-            body = members(plan, found.raw, 0, len(found.raw), 0, [0, limit, budget, 0])
+            written = _whole(plan, found, [0, limit, budget, 0])
         except RecursionError:
             # The caller's stack is already deep; the depth limit alone is far from Python's.
             raise ProtobufError("the message is nested too deeply") from None
-        written = escape_html(b"".join((b"{", body, b"}")))
         if len(written) > limit:
             raise ProtobufError(f"larger than {limit} bytes as JSON")
         return written
@@ -152,16 +153,48 @@ class Decoder:
         return self._table
 
 
+def _whole(plan: Plan, found: Envelope, account: Account) -> bytes:
+    """The object of a body."""
+    slots, later = _filled(plan, found.body, found.start, found.end, 0, account)
+    lists: dict[int, tuple[bytes, list[bytes]]] = {}
+    for rule in later:
+        how, slot, name, _, _ = rule
+        if how == LIST:
+            lists[slot] = name, slots[slot]
+        else:
+            finish(slots, rule, found.body, 0, account)
+    if lists:
+        return object_with_lists(slots, lists, account[2])
+    return escape_html(b"{" + b",".join(filter(None, slots)) + b"}")
+
+
 def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: Account) -> bytes:
     """The members of the message in ``raw[start:end]``, without braces."""
+    before = account[0]
+    slots, later = _filled(plan, raw, start, end, depth, account)
+    for rule in later:
+        finish(slots, rule, raw, depth, account)
+    written = b",".join(filter(None, slots))
+    # Its parts were counted one by one until now.
+    account[0] = before
+    charge(account, len(written) + 2)
+    account[3] += 1
+    if account[3] == MESSAGES:
+        account[3] = 0
+        if account[2] is not None:
+            account[2].check()
+    return written
+
+
+def _filled(
+    plan: Plan, raw: bytes, start: int, end: int, depth: int, account: Account
+) -> tuple[list[Any], list[Rule]]:
+    """The slots of the message in ``raw[start:end]``, and the rules of what is to be finished."""
     rules = plan.rules
     if rules is None:
         rules = plan.compile().rules or {}
     if depth > DEPTH_LIMIT:
         raise ProtobufError("the message is nested too deeply")
-    if start == end:
-        return _charged(plan.empty, account[0], account)
-    before = account[0]
     slots = plan.template.copy()
     later: list[Rule] = []
     position = start
@@ -262,18 +295,4 @@ def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: A
                     slots[slot] = []
                     later.append(rule)
                 slots[slot].append(text)
-    for rule in later:
-        finish(slots, rule, raw, depth, account)
-    return _charged(b",".join(filter(None, slots)), before, account)
-
-
-def _charged(written: bytes, before: int, account: Account) -> bytes:
-    """Count what a message became; its parts were counted one by one until now."""
-    account[0] = before
-    charge(account, len(written) + 2)
-    account[3] += 1
-    if account[3] == MESSAGES:
-        account[3] = 0
-        if account[2] is not None:
-            account[2].check()
-    return written
+    return slots, later

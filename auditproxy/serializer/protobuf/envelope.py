@@ -39,11 +39,21 @@ _ENDS = (b"", bytes((3 << 3 | BYTES, 0, 4 << 3 | BYTES, 0)))
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """What a body says about its object, and the object's own message."""
+    """What a body says about its object, and where in it the object's own message is.
+
+    A LIST may be a hundred MiB: it is read where it stands, not from a copy.
+    """
 
     api_version: str
     kind: str
-    raw: bytes
+    body: bytes
+    start: int
+    end: int
+
+    @property
+    def raw(self) -> bytes:
+        """The object's own message, a copy."""
+        return self.body[self.start : self.end]
 
 
 class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +91,7 @@ def envelope(raw: bytes, budget: Budget | None = None) -> Envelope:
                     kind = text(raw, inner)
         elif number == 2:
             start, end = message(wire, first, last)
-    return Envelope(api_version, kind, raw[start:end])
+    return Envelope(api_version, kind, raw, start, end)
 
 
 def _as_written(raw: bytes) -> Envelope | None:
@@ -99,7 +109,7 @@ def _as_written(raw: bytes) -> Envelope | None:
         return None
     if start + size > len(raw) or raw[start + size :] not in _ENDS:
         return None
-    return Envelope(api_version, kind, raw[start : start + size])
+    return Envelope(api_version, kind, raw, start, start + size)
 
 
 @lru_cache(maxsize=MAXIMUM_KINDS)

@@ -49,6 +49,11 @@ UNKNOWN = (
 """Fields of every wire type that no message here knows, nested groups included."""
 
 
+def facts(found: Envelope) -> tuple[str, str, bytes]:
+    """What a body says of its object, and the object."""
+    return found.api_version, found.kind, found.raw
+
+
 class TestEnvelope:
     """envelope and is_protobuf."""
 
@@ -56,17 +61,17 @@ class TestEnvelope:
         """Version, kind and the object's own message."""
         raw = body("apps/v1", "Deployment", b"\x0a\x00")
         assert protobuf.is_protobuf(raw)
-        assert protobuf.envelope(raw) == Envelope("apps/v1", "Deployment", b"\x0a\x00")
+        assert facts(protobuf.envelope(raw)) == ("apps/v1", "Deployment", b"\x0a\x00")
 
     def test_any_order_and_unknown_fields(self) -> None:
         """Order does not matter; doubled messages merge and the last raw counts."""
         raw = b"k8s\0" + UNKNOWN + field(2, "old") + field(1, field(2, "Pod")) + field(2, "new")
         raw += field(1, field(1, "v1") + UNKNOWN)
-        assert protobuf.envelope(raw) == Envelope("v1", "Pod", b"new")
+        assert facts(protobuf.envelope(raw)) == ("v1", "Pod", b"new")
 
     def test_empty(self) -> None:
         """The prefix alone is an object without type and members."""
-        assert protobuf.envelope(b"k8s\0") == Envelope("", "", b"")
+        assert facts(protobuf.envelope(b"k8s\0")) == ("", "", b"")
 
     @pytest.mark.parametrize("raw", [b"", b"k8s", b"{}", b"K8s\0"])
     def test_without_the_prefix(self, raw: bytes) -> None:
@@ -275,7 +280,7 @@ def test_nothing_else_is_raised(raw: bytes) -> None:
 @given(st.text(), st.text(), st.binary())
 def test_envelope_comes_back(api_version: str, kind: str, raw: bytes) -> None:
     """What is written into an envelope is read from it."""
-    assert protobuf.envelope(body(api_version, kind, raw)) == Envelope(api_version, kind, raw)
+    assert facts(protobuf.envelope(body(api_version, kind, raw))) == (api_version, kind, raw)
 
 
 @given(
@@ -298,4 +303,4 @@ def test_every_form_means_the_same(type_meta: bytes, raw: bytes, end: bytes) -> 
         with pytest.raises(ProtobufError):
             protobuf.envelope(plain)
     else:
-        assert protobuf.envelope(plain) == other
+        assert facts(protobuf.envelope(plain)) == facts(other)
