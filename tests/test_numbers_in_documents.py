@@ -22,6 +22,7 @@ from auditproxy.audit.submitted import PROTOBUF, YAML
 from auditproxy.authentication.tokens import publickeys
 from auditproxy.authentication.tokens.bearer import MAXIMUM_TOKEN_LENGTH
 from auditproxy.backends import webhook, webhookcalls, weight
+from auditproxy.backends.logfiles import appending
 from auditproxy.backends.spool import deadletters, intake
 from auditproxy.backends.spool import spoolfiles as spooled
 from auditproxy.capture import copies as captures
@@ -197,6 +198,7 @@ OURS: dict[str, tuple[str, ...]] = {
         f"Beyond {size(abreast.ALONE)} the blocks are given",
         f"gives the core away every {worker.TURN * 1000:g} ms while it reads",
         f"written in groups of {size(lists.GROUP)}",
+        f"written {size(appending.STEP)} at a time",
     ),
     "docs/operating.md": (
         f"has not answered for {workers.SILENT:g} s; `/livez` after {workers.LONGEST_SILENCE:g} s",

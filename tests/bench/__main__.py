@@ -149,7 +149,8 @@ async def environment(subjects: Sequence[str]) -> list[str]:
         if line.startswith("model name")
     ]
     optimised = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
-    built = "built with PGO" if optimised else "built without PGO"
+    # Debian builds with it, and does not say so.
+    built = "built with PGO" if optimised else "does not say that it was built with PGO"
     return [
         f"{len(model)} cores, {model[0] if model else platform.machine()}; "
         f"Linux {platform.release()}",

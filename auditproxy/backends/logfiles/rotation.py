@@ -5,10 +5,10 @@
                       open --deleted or replaced by another process--> closed, reopened
                       open --reopen (SIGHUP), unless a FIFO or device--> closed
 
-A line is written by one call to the kernel and stands whole or not at all: a
-short write is cut back. Where it cannot be, because another process has
-written behind it, the next line begins on a line of its own. Old files are
-looked after where ``in_background`` puts it, never between two lines.
+A line stands whole or not at all: it is written by one call to the kernel, a large one
+by one for each of its parts, and a short write is cut back. Where it cannot be, because
+another process has written behind it, the next line begins on a line of its own. Old files
+are looked after where ``in_background`` puts it, never between two lines.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from auditproxy.backends.logfiles.appending import MixedLineError, append_parts, cut_back
 from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.logfiles.locks import lock
 from auditproxy.backends.logfiles.oldfiles import OldFiles, Work
@@ -130,16 +131,20 @@ class RotatingFile:
             line, length = b"\n" + line, length + 1
         try:
             if more:
-                written = os.writev(self._descriptor, (line, *more))
+                written = append_parts(self._descriptor, (line, *more))
             else:
                 written = os.write(self._descriptor, line)
+        except MixedLineError:
+            self._torn = True
+            raise
         except OSError as error:
             if error.errno in (errno.EIO, errno.ESTALE):
                 # This descriptor may never work again; the next line opens another.
                 self.close()
             raise
         if written != length:
-            self._cut_back(written)
+            self._size, is_cut = cut_back(self._descriptor, written, self._size)
+            self._torn = self._torn or not is_cut
             raise ShortWriteError(f"short write: {written} of {length} bytes")
         self._torn = False
         self._size += written
@@ -210,26 +215,6 @@ class RotatingFile:
             except OSError as error:
                 # Network file systems report here that data which they accepted is lost.
                 self._fault = f"closing {self.path}: {(error.strerror or str(error)).lower()}"
-
-    # --- one line ----------------------------------------------------------------
-
-    def _cut_back(self, written: int) -> None:
-        """Take a torn line off the file's end, if it still is the end.
-
-        Its start comes from the kernel: the size counted here is not correct any
-        more when another process has truncated the file, and cutting to it would
-        fill a hole with zeros.
-        """
-        try:
-            end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
-            self._size = os.fstat(self._descriptor).st_size
-            if self._size == end:
-                os.ftruncate(self._descriptor, end - written)
-                self._size = end - written
-                return
-        except OSError:
-            pass
-        self._torn = True
 
     # --- opening -------------------------------------------------------------------
 
