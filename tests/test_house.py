@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Set
 from pathlib import Path
 
 import pytest
@@ -236,9 +237,8 @@ def test_floors() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def modules_needed(path: Path) -> set[str]:
+def modules_needed(path: Path, known: Set[str]) -> set[str]:
     """The modules of ours that a file imports, those that a function imports when it runs too."""
-    known = {name_of_module(source): source for source in SOURCES}
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -247,7 +247,7 @@ def modules_needed(path: Path) -> set[str]:
             names = {one.name for one in node.names}
         else:
             continue
-        found |= names & known.keys()
+        found |= names & known
     return found
 
 
@@ -259,7 +259,8 @@ def name_of_module(path: Path) -> str:
 
 def test_no_import_cycle() -> None:
     """No module needs another that needs it, now or later: there are no circles."""
-    waiting = {name_of_module(path): modules_needed(path) for path in SOURCES}
+    names = {name_of_module(path): path for path in SOURCES}
+    waiting = {name: modules_needed(path, names.keys()) for name, path in names.items()}
     while ready := {name for name, needs in waiting.items() if not needs & waiting.keys() - {name}}:
         waiting = {name: needs for name, needs in waiting.items() if name not in ready}
     assert waiting == {}, "these import each other"
