@@ -65,6 +65,8 @@ ONE_HOME = {
     "VERIFY_X509_STRICT": "tls/trust.py",
     "VERIFY_X509_PARTIAL_CHAIN": "tls/trust.py",
     "PROTOCOL_TLS_CLIENT": "tls/client.py",
+    # What a thread hands over to a loop that may be closed.
+    "call_soon_threadsafe": "sockets/handover.py",
     # How others are asked over HTTP.
     "FACTOR = ": "clients/retry.py",
     "JITTER = ": "clients/retry.py",
