@@ -1,6 +1,7 @@
 """Settings of every test, and the event loops it runs on: see tests/fakes/loops.py."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Callable, Iterator
 
@@ -22,6 +23,16 @@ def pytest_asyncio_loop_factories(
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Both loops for a module that asks for them, asyncio's otherwise."""
     return loop_factories(item)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: no pass of the garbage collector looks at it again.
+
+    It is most of what a process of the suite has, and costs each test that calls gc.collect() most
+    of a second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -84,7 +84,12 @@ def words_of(source: str) -> Iterator[str]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in (tokenize.COMMENT, tokenize.STRING, FSTRING):
             block.append(token.string.strip("# \"'"))
-        elif token.type not in (tokenize.NL, tokenize.NEWLINE, FSTRING_START, FSTRING_END):
+        elif block and token.type not in (
+            tokenize.NL,
+            tokenize.NEWLINE,
+            FSTRING_START,
+            FSTRING_END,
+        ):
             yield " ".join(block)
             block = []
     yield " ".join(block)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditproxy import __version__
-from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.apis.faults import Unusable
 from auditproxy.apis.units import SECOND
 from auditproxy.app import libraries, operatorlog, process  # noqa: F401 - libraries comes first
 from auditproxy.app.announcing import tell_start
@@ -25,6 +25,7 @@ from auditproxy.app.ports import Ports, probes_not_bound
 from auditproxy.app.reload import new_reloader
 from auditproxy.app.sinks.backends import AuditSink, open_backends
 from auditproxy.app.sinks.spoolfaults import spool_doubts, spool_faults
+from auditproxy.app.upstream import require
 from auditproxy.app.wanted import alerts_of, receivers_of, sessions_of, tracing_of
 from auditproxy.audit.backend import Backend
 from auditproxy.backends.ending import at_once
@@ -159,10 +160,7 @@ class Proxy:
 
     async def require_upstream(self) -> None:
         """Ask the upstream before anything listens; raises Unusable when it cannot serve."""
-        standing = await self._composed.monitor.ask()
-        if not standing.ready:
-            fix = "or remove --require-upstream to start without it"
-            raise Unusable(f"{standing.line}; {fix}", code=FAILED)
+        require(await self._composed.monitor.ask())
 
     async def settle(self) -> None:
         """Wait until every finished request has its last event."""

@@ -18,6 +18,7 @@ from auditproxy.app.announcing import tell_end, tell_serving
 from auditproxy.app.operatorlines import OperatorLines
 from auditproxy.app.ports import Ports, reserved
 from auditproxy.app.proxy import build
+from auditproxy.app.upstream import require_upstream
 from auditproxy.files.files import Files
 from auditproxy.options import Options
 
@@ -43,6 +44,9 @@ async def serve(options: Options, files: Files) -> int:
             files, note = replace(files, warnings=(*files.warnings, note)), ""
         # Bound before anything is made: what cannot be served leaves nothing behind.
         with reserved(options) as ports:
+            if fitted.options.upstream.required:
+                # Asked first for the same reason; each process asks again, and keeps the result.
+                await require_upstream(fitted.options, files.upstream)
             if options.serving.workers == 1:
                 return await _serve_alone(ports, fitted.options, files, lines, note)
             # A proxy in one process does not pay for it.

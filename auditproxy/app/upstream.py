@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from auditproxy.apis.faults import FAILED, Unusable
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.tokens.tokenreview import Reviewer
 from auditproxy.authorization.authorizer import Authorizer, PrivilegedGroupAuthorizer
@@ -17,7 +18,7 @@ from auditproxy.lookups.reviews import (
     TokenReviewer,
 )
 from auditproxy.monitor.faults import Place
-from auditproxy.monitor.questions import FRONT_PROXY_USER, UpstreamQuestions
+from auditproxy.monitor.questions import FRONT_PROXY_USER, Standing, UpstreamQuestions
 from auditproxy.options import Options
 from auditproxy.request.headers import RawHeaders
 from auditproxy.server.services import Impersonation, UpstreamIdentity
@@ -92,6 +93,23 @@ def connect(options: Options, upstream: Upstream) -> Connected:
             options.upstream.upstream_identity, asking, place, asking_headers
         ),
     )
+
+
+async def require_upstream(options: Options, upstream: Upstream) -> None:
+    """Ask an upstream over connections of this call; raises Unusable when it cannot serve."""
+    connected = connect(options, upstream)
+    try:
+        require(await connected.questions.ask())
+    finally:
+        for each in (*connected.closers, *connected.pools):
+            await each.close()
+
+
+def require(standing: Standing) -> None:
+    """Raise Unusable, with --require-upstream in its text, unless requests can be served."""
+    if not standing.ready:
+        fix = "or remove --require-upstream to start without it"
+        raise Unusable(f"{standing.line}; {fix}", code=FAILED)
 
 
 def _client(pool: UpstreamPool, target: UpstreamTarget, upstream: Upstream | None) -> ApiClient:

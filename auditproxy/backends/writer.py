@@ -5,7 +5,6 @@ process's end: the thread is a daemon.
 """
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -14,6 +13,7 @@ from typing import Any
 
 from auditproxy.apis.audit import Event
 from auditproxy.backends.log import LogBackend
+from auditproxy.sockets.handover import hand_over
 from auditproxy.sockets.thread import OrderedThread, settle
 
 CLOSING = 1.0
@@ -77,9 +77,7 @@ class LogWriter:
                 success = self._write(event) and success
 
         def settled() -> None:
-            with contextlib.suppress(RuntimeError):
-                # The loop is closed: the process ends.
-                loop.call_soon_threadsafe(settle, batch.done, success)
+            hand_over(loop, settle, batch.done, success)
 
         self.run(write, settled)
         return self._written(batch)

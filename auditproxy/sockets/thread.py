@@ -1,11 +1,12 @@
 """A thread that does what must not hold up the event loop, one thing after the other."""
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
+
+from auditproxy.sockets.handover import hand_over
 
 Work = Callable[[], bool | None]
 """A piece of work; one that returns True has more to do, and is called again in its owner's next
@@ -150,9 +151,8 @@ class OrderedThread:
         closed: asyncio.Future[bool] = loop.create_future()
 
         def then() -> None:
-            with contextlib.suppress(RuntimeError):
-                # The loop is closed: the wait was over before.
-                loop.call_soon_threadsafe(settle, closed, True)
+            # Without effect if the loop is closed: the wait was over before.
+            hand_over(loop, settle, closed, True)
 
         self._end(last, then)
         await asyncio.wait({closed}, timeout=seconds)

@@ -6,12 +6,12 @@ event loop is late; what it is behind with is bounded, and each session has a sh
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from auditproxy.apis.units import MEBIBYTE
+from auditproxy.sockets.handover import hand_over
 from auditproxy.sockets.thread import OrderedThread, Work, settle
 from auditproxy.supervision.account import Timed
 from auditproxy.supervision.running import Running
@@ -111,9 +111,7 @@ class RecorderThread:
             except Exception as crash:
                 self._faults.crashed(crash)
             finally:
-                with contextlib.suppress(RuntimeError):
-                    # The loop is closed: the process ends.
-                    loop.call_soon_threadsafe(settle, done, True)
+                hand_over(loop, settle, done, True)
 
         self._thread.run(run, owner, hurry=hurry)
         ends = loop.time() + seconds * (PATIENCE if patient else 1)
@@ -154,8 +152,7 @@ class RecorderThread:
             finally:
                 # Whatever became of it: others have what it took of the bounds.
                 if is_whole:
-                    with contextlib.suppress(RuntimeError):
-                        loop.call_soon_threadsafe(self._taken, running, batch)
+                    hand_over(loop, self._taken, running, batch)
             return not is_whole
 
         self.do(take_some, running)

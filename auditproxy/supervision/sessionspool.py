@@ -6,7 +6,6 @@ It takes the place of SessionWebhook where there is a folder. No session waits f
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from auditproxy.backends.webhook import REFUSED
 from auditproxy.clients.webhook import WebhookClient, WebhookError
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.serializer.json import encode
+from auditproxy.sockets.handover import hand_over
 from auditproxy.supervision.sessiongaps import session_form
 from auditproxy.supervision.sessionwebhook import (
     FLAG,
@@ -115,9 +115,7 @@ class SessionSpool(LineSpool):
             self._metrics.line(WEBHOOK, "dropped", 1)
             self._report(f"a line of the session log is lost: {type(error).__name__}")
             return
-        with contextlib.suppress(RuntimeError):
-            # The loop is closed: the process ends.
-            self._loop.call_soon_threadsafe(self.put, entry)
+        hand_over(self._loop, self.put, entry)
 
     async def shutdown(self, seconds: float) -> None:
         """As that of LineSpool."""

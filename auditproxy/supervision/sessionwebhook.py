@@ -21,6 +21,7 @@ from auditproxy.clients.retry import FACTOR, JITTER
 from auditproxy.clients.webhook import WebhookClient, WebhookError
 from auditproxy.metrics.sessions import SessionMetrics
 from auditproxy.serializer.json import encode
+from auditproxy.sockets.handover import hand_over
 from auditproxy.sockets.tasks import spawn
 
 WEBHOOK = "webhook"
@@ -86,9 +87,7 @@ class SessionWebhook:
             self._metrics.line(WEBHOOK, "dropped", 1)
             self._report(f"a line of the session log is lost: {type(error).__name__}")
             return
-        with contextlib.suppress(RuntimeError):
-            # The loop is closed: the process ends.
-            self._loop.call_soon_threadsafe(self._take, line)
+        hand_over(self._loop, self._take, line)
 
     def _take(self, line: bytes) -> None:
         if self._is_shut:

@@ -9,7 +9,6 @@ The thread is in recorderthread.py.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -24,6 +23,7 @@ from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.sessions.rules import RecordingRule
 from auditproxy.sessions.wire.kinds import open_reader
+from auditproxy.sockets.handover import hand_over
 from auditproxy.supervision.account import Account
 from auditproxy.supervision.debugged import DebuggedPods
 from auditproxy.supervision.recorderthread import RecorderThread
@@ -90,9 +90,7 @@ class Supervisor:
         running: list[Running] = []
 
         def failed(reason: str) -> None:
-            with contextlib.suppress(RuntimeError):
-                # The loop is closed: the session has ended.
-                loop.call_soon_threadsafe(self._recording_failed, running[0], reason)
+            hand_over(loop, self._recording_failed, running[0], reason)
 
         account = Account(
             session,

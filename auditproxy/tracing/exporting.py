@@ -23,6 +23,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from auditproxy.backends.webhookcalls import NAME as WEBHOOK_CALL
 from auditproxy.metrics.tracing import TracingMetrics
 from auditproxy.request.traceparent import TraceParent
+from auditproxy.sockets.handover import hand_over
 from auditproxy.tracing.requests import RequestSpans, WebhookSpan
 
 MAXIMUM_SPANS = 2048
@@ -119,7 +120,7 @@ class SpanExport:
 
             def wait() -> None:
                 self._done.wait(seconds)
-                loop.call_soon_threadsafe(ended.set)
+                hand_over(loop, ended.set)
 
             threading.Thread(target=wait, name="end-spans", daemon=True).start()
             await ended.wait()

@@ -17,12 +17,11 @@ from auditproxy.app.process import (
 
 @pytest.fixture(autouse=True)
 def settings() -> Iterator[None]:
-    """The settings as they were before."""
+    """The settings as they were before; what was frozen stays so, as tests/conftest.py wants it."""
     interval, threshold = sys.getswitchinterval(), gc.get_threshold()
     yield
     sys.setswitchinterval(interval)
     gc.set_threshold(*threshold)
-    gc.unfreeze()
 
 
 def test_turns_of_threads() -> None:

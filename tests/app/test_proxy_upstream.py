@@ -81,8 +81,9 @@ def _served(asked: AskedUpstream) -> Callable[..., Any]:
     return serve
 
 
-async def test_required_upstream(tmp_path: Path) -> None:
-    """C2: --require-upstream ends with code 1 and one line, before anything listens."""
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_required_upstream(tmp_path: Path, workers: int) -> None:
+    """C2: --require-upstream ends with code 1 and one line, before anything listens or is made."""
     (port, *own) = free_ports(3)
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(
@@ -96,7 +97,7 @@ async def test_required_upstream(tmp_path: Path) -> None:
         )
     )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "auditproxy", "serve", "--require-upstream",
+        sys.executable, "-m", "auditproxy", "serve", "--require-upstream", f"--workers={workers}",
         f"--kubeconfig={kubeconfig}", f"--cert-dir={tmp_path}/certs",
         f"--audit-log-path={tmp_path}/audit.log", f"--secure-port={own[0]}",
         f"--health-bind-address=127.0.0.1:{own[1]}",
@@ -112,6 +113,7 @@ async def test_required_upstream(tmp_path: Path) -> None:
     assert b"serving on" not in said
     assert b"Traceback" not in said
     assert b"canary" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["kubeconfig"]
 
 
 async def test_a_balancer_with_nothing_behind_it(tmp_path: Path) -> None:

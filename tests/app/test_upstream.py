@@ -1,10 +1,12 @@
 """What speaks to the upstream: the pool and the credential that each mode asks with."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
-from auditproxy.app.upstream import connect
+from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.app.upstream import connect, require_upstream
 from auditproxy.files.files import read_files
 from tests.fakes.asked import AskedUpstream
 from tests.fakes.options import options
@@ -29,3 +31,19 @@ async def test_who_asks(identity: str, credential: bool, tmp_path: Path) -> None
         assert set(shown) == {credential}
         for each in (*connected.closers, *connected.pools):
             await each.close()
+
+
+@pytest.mark.parametrize("code", [0, 503])
+async def test_required(code: int, tmp_path: Path) -> None:
+    """C2: an upstream that cannot serve ends the start; no connection to it stays open."""
+    asked = AskedUpstream()
+    asked.code = code
+    async with FakeUpstream(asked.script) as upstream:
+        chosen = options(**write_files(upstream.port, tmp_path, policy=EVERYTHING, tokens=TOKENS))
+        fix = "or remove --require-upstream to start without it"
+        with pytest.raises(Unusable, match=fix) if code else contextlib.nullcontext() as failure:
+            await require_upstream(chosen, read_files(chosen).upstream)
+        assert failure is None or failure.value.code == FAILED
+        assert upstream.connections
+        for connection in upstream.connections:
+            await connection.wait_closed()

@@ -48,6 +48,8 @@ from tests.fakes.wire import block, envelope
 
 KEY = b"k" * 32
 MEMORY = 1 << 30
+NICEST = 19
+"""Linux has no more."""
 JSON = "application/json"
 SECRETS = RequestInfo(
     is_resource_request=True,
@@ -481,9 +483,13 @@ def test_stop_of_everything(own: DecodeProcess) -> None:
 
 
 def test_it_goes_behind_the_proxy(own: DecodeProcess) -> None:
-    """Its niceness counts beside the proxy, which it only does within one session."""
+    """Its niceness counts beside the proxy, which it only does within one session.
+
+    A suite that is run with a niceness of its own leaves less room for more.
+    """
     done_there(own, pod())
-    assert os.getpriority(os.PRIO_PROCESS, own.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICE
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, own.pid) == min(ours + NICE, NICEST)
     assert os.getsid(own.pid) == os.getsid(0)
 
 

@@ -12,6 +12,7 @@ from auditproxy.app import operatorlog
 from auditproxy.audit.backend import Backend
 from auditproxy.audit.chain.anchoring import checkpoint_event
 from auditproxy.serializer.times import micro_time
+from auditproxy.sockets.handover import hand_over
 
 WAITING = 16
 """Checkpoints that are kept from before the webhook is there; the newest."""
@@ -37,8 +38,8 @@ class WebhookAnchor:
         """Take a checkpoint."""
         if self._loop is None:
             self._waiting.append(line)
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._send, line)
+        else:
+            hand_over(self._loop, self._send, line)
 
     def begin(self, backend: Backend) -> None:
         """Send what has come and what comes, from the running loop."""

@@ -1,7 +1,6 @@
 """Sessions: from options to the supervisor, the store of recordings and the session log."""
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -28,6 +27,7 @@ from auditproxy.recordings.store import RecordingStore
 from auditproxy.recordings.upload import RecordingUploads
 from auditproxy.recordings.uploadsettings import UploadSettings
 from auditproxy.recordings.usage import SWEEP_INTERVAL
+from auditproxy.sockets.handover import hand_over
 from auditproxy.sockets.tasks import spawn
 from auditproxy.supervision.sessionlog import Listener, SessionLog
 from auditproxy.supervision.supervisor import Supervisor
@@ -161,9 +161,7 @@ def session_listeners(alerts: AlertDispatcher | None) -> tuple[Listener, ...]:
     loop, offer = asyncio.get_running_loop(), alerts.offer
 
     def hear(event: SessionEvent) -> None:
-        with contextlib.suppress(RuntimeError):
-            # The loop is closed: the process ends.
-            loop.call_soon_threadsafe(offer, event)
+        hand_over(loop, offer, event)
 
     return (hear,)
 

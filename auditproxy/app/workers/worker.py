@@ -33,6 +33,7 @@ from auditproxy.app.proxy import Proxy, build, check
 from auditproxy.app.workers.control import ControlChannel
 from auditproxy.options import Options
 from auditproxy.options.workers import of_worker
+from auditproxy.sockets.handover import hand_over
 from auditproxy.sockets.tasks import spawn
 
 REPORT_INTERVAL = 1.0
@@ -96,7 +97,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, proxy.reopen)
         for number in _ENDING:
             # Not the loop's own: in the end it would let one that comes late kill the process.
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._stop.set))
+            signal.signal(number, lambda *_: hand_over(loop, self._stop.set))
 
     async def _tell_alive(self) -> None:
         """Say that the loop runs, to the end: the parent kills what is stuck."""

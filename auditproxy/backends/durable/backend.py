@@ -25,6 +25,7 @@ from auditproxy.backends.durable.durableline import UNMADE, Committed, LineMaker
 from auditproxy.backends.log import PLUGIN, describe, drop_reason, public_text
 from auditproxy.backends.losses import Losses
 from auditproxy.backends.outcomes import all_of
+from auditproxy.sockets.handover import hand_over
 from auditproxy.sockets.thread import OrderedThread, settle
 
 if TYPE_CHECKING:
@@ -193,8 +194,7 @@ class DurableLog:
     def _tell(self, then: Callable[..., None], *what: object) -> None:
         """Continue on the loop, unless that has ended."""
         assert self._loop is not None
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(then, *what)
+        hand_over(self._loop, then, *what)
 
     def _committed(self, done: Committed, said: str) -> None:
         """A commit has ended."""

@@ -20,6 +20,7 @@ from auditproxy.backends.spool.store import SpoolStore
 from auditproxy.backends.throttle import TokenBucket
 from auditproxy.clients.retry import endless_pauses
 from auditproxy.metrics.spool import SpoolWords
+from auditproxy.sockets.handover import hand_over
 from auditproxy.sockets.thread import OrderedThread
 
 LONGEST_BATCH = 4 * 1024 * 1024
@@ -251,8 +252,7 @@ class Drain:
                 value = work()
             except Exception as raised:
                 error = raised
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(settle, value, error)
+            hand_over(loop, settle, value, error)
 
         self._thread.run(run)
         return await outcome

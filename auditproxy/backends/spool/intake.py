@@ -20,6 +20,7 @@ from auditproxy.backends.outcomes import all_of
 from auditproxy.backends.spool.entries import Entry, EventEntry, GapEntry, LineEntry, drop, join
 from auditproxy.backends.spool.filling import Filled, Filling
 from auditproxy.metrics.spool import SpoolWords
+from auditproxy.sockets.handover import hand_over
 from auditproxy.sockets.thread import OrderedThread, settle
 
 MAXIMUM_BYTES = 256 * MEBIBYTE
@@ -163,8 +164,7 @@ class Intake:
     def _tell(self, filled: Filled) -> None:
         """Continue on the loop, unless that has ended."""
         assert self._loop is not None
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._filled, filled)
+        hand_over(self._loop, self._filled, filled)
 
     def _filled(self, filled: Filled) -> None:
         """A commit has ended."""

@@ -10,6 +10,9 @@ from typing import Any
 POLL = 0.1
 """Seconds between two polls of the log."""
 
+MOST = 1 << 20
+"""Bytes of one read, but for a longer line: the proxy runs on the same event loop."""
+
 Event = dict[str, Any]
 
 
@@ -21,14 +24,19 @@ class EventLog:
         self._position = 0
 
     def read(self) -> list[tuple[str, Event]]:
-        """The lines that are new since the last look, each with the event that it is."""
+        """The lines that are new since the last look, each with the event that it is.
+
+        Of more than MOST bytes the first ones; the next look continues there.
+        """
         try:
             with self._path.open("rb") as file:
                 if os.fstat(file.fileno()).st_size < self._position:
                     # The log was rotated, and this is the new file.
                     self._position = 0
                 file.seek(self._position)
-                data = file.read()
+                data = file.read(MOST)
+                if b"\n" not in data:
+                    data += file.readline()
         except FileNotFoundError:
             return []
         whole, newline, _ = data.rpartition(b"\n")

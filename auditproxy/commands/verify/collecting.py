@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from errno import ENOENT
 from pathlib import Path
 
 from auditproxy.apis.faults import Unusable, why_unread
@@ -38,7 +39,7 @@ class CollectedLog:
 
 
 def check_paths(paths: Iterable[str]) -> None:
-    """Raise Unusable for folders, and for logs of which only those of workers are there."""
+    """Raise Unusable for folders and for files that are not there; it names those of workers."""
     faults = []
     for path in paths:
         if path == "-":
@@ -50,8 +51,18 @@ def check_paths(paths: Iterable[str]) -> None:
             )
         elif not os.path.exists(path) and (fault := missing(path)):
             faults.append(fault)
+        elif _is_nowhere(path):
+            absent = why_unread(FileNotFoundError(ENOENT, os.strerror(ENOENT)))
+            faults.append(f"{path} cannot be read: {absent}")
     if faults:
         raise Unusable(*faults)
+
+
+def _is_nowhere(path: str) -> bool:
+    """Whether nothing is there to read; checkpoints are read with their log, and may be missing."""
+    if os.path.lexists(path) or path.endswith(CHECKPOINTS):
+        return False
+    return Path(path).parent.is_dir() and not _is_moved(path)
 
 
 def collect(paths: Iterable[str]) -> list[CollectedLog]:

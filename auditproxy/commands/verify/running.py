@@ -105,8 +105,9 @@ def _unreadable(path: str, error: OSError) -> Unusable:
 
 def verify(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Output) -> int:
     """Verify the logs that the paths name; the exit code. Raises Unusable."""
-    check_paths(paths)
     keys = public_keys(values.get("public-key", ()))
+    check_paths(paths)
+    collected = collect(paths)
     if not keys:
         err.write(
             "auditproxy: warning: signatures are not checked: a log that was made again as a whole "
@@ -115,7 +116,7 @@ def verify(values: Mapping[str, Any], paths: Sequence[str], out: Output, err: Ou
     progress = _Progress(err)
     is_sound = True
     logs: dict[str, str] = {}
-    for log in collect(paths):
+    for log in collected:
         read = _read(log, keys, values, progress)
         for _ in range(_ATTEMPTS - 1):
             if read.is_as_it_was:

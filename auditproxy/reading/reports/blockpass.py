@@ -238,14 +238,21 @@ def key_of(event: TrailEvent, origin: str) -> bytes:
     return blake2b(parts, digest_size=8).digest()
 
 
+def sampled_by(one_of: int) -> tuple[str, int]:
+    """How one in ``one_of`` is taken: the digit that IDs end with, "" for any, and of those one in
+    how many.
+    """
+    if one_of < SAMPLED_DIGITS:
+        return "", one_of
+    # The last digit of a UUID is as good as a digest's, and costs nothing.
+    return SAMPLED_DIGIT, one_of // SAMPLED_DIGITS
+
+
 def sample_of(event: TrailEvent, one_of: int) -> list[int]:
     """The number of a request that accounts of other servers have too, of one in ``one_of``."""
-    left = one_of
-    if one_of >= SAMPLED_DIGITS:
-        # The last digit of a UUID is as good as a digest's, and costs nothing.
-        if not event.audit_id.endswith(SAMPLED_DIGIT):
-            return []
-        left //= SAMPLED_DIGITS
+    digit, left = sampled_by(one_of)
+    if not event.audit_id.endswith(digit):
+        return []
     text = event.audit_id.encode("utf-8", "surrogatepass")
     # A digest that the database has as well.
     if left > 1 and int(md5(text, usedforsecurity=False).hexdigest()[:8], 16) % left:

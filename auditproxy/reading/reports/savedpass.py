@@ -11,13 +11,12 @@ from auditproxy.apis.units import SECOND
 from auditproxy.reading.meaning.conditions import as_sql, is_user
 from auditproxy.reading.meaning.events import EVENTS, Counts, TrailEvent
 from auditproxy.reading.reports.blockpass import (
-    SAMPLED_DIGIT,
-    SAMPLED_DIGITS,
     Begun,
     PassedBlock,
     PassTask,
     key_of,
     sample_of,
+    sampled_by,
 )
 from auditproxy.reading.reports.columns import COLUMNS
 from auditproxy.reading.reports.subjects import SUBJECTS
@@ -124,14 +123,12 @@ class SavedPass:
 
     def _sampled(self, task: PassTask) -> Iterator[PassedBlock]:
         """Some requests, to find those that other servers wrote of too."""
-        is_many = task.one_of >= SAMPLED_DIGITS
-        left = task.one_of // SAMPLED_DIGITS if is_many else task.one_of
-        digit = f"AND ends_with(audit_id, '{SAMPLED_DIGIT}') " if is_many else ""
+        digit, left = sampled_by(task.one_of)
         rows = self._trails.rows(
             "SELECT origin, audit_id, verb, request_uri FROM saved "  # noqa: S608
-            f"WHERE {IS_END} AND coalesce(audit_id, '') <> '' {digit}AND (? = 1 OR "
-            "CAST('0x' || md5(audit_id)[:8] AS UBIGINT) % ? = 0)",
-            [left, left],
+            f"WHERE {IS_END} AND coalesce(audit_id, '') <> '' AND ends_with(audit_id, ?) "
+            "AND (? = 1 OR CAST('0x' || md5(audit_id)[:8] AS UBIGINT) % ? = 0)",
+            [digit, left, left],
         )
         for row in rows:
             sampled = sample_of(event_of_cells(row), task.one_of)

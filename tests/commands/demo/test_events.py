@@ -1,11 +1,12 @@
 """The follower of the demo's log."""
 
 import asyncio
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
-from auditproxy.commands.demo.events import EventLog, follow
+from auditproxy.commands.demo.events import MOST, EventLog, follow
 
 
 def numbers(log: EventLog) -> list[int]:
@@ -26,6 +27,22 @@ def test_log_is_read_once(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write(":3}\n")
     assert numbers(log) == [3]
+
+
+def test_a_look_is_bounded(tmp_path: Path) -> None:
+    """Of much that is new a part is read at once; all of it in order, and a long line whole."""
+    path = tmp_path / "audit.log"
+    long = json.dumps({"n": -1, "x": "x" * 2 * MOST}) + "\n"
+    many = [json.dumps({"n": number, "x": "x" * 1000}) + "\n" for number in range(4000)]
+    path.write_text(long + "".join(many))
+    log = EventLog(path)
+    assert numbers(log) == [-1]
+    looks = []
+    while found := numbers(log):
+        looks.append(found)
+    assert list(itertools.chain(*looks)) == list(range(4000))
+    assert len(looks) == -(-sum(map(len, many)) // MOST)
+    assert all(sum(len(many[number]) for number in look) <= MOST for look in looks)
 
 
 def test_rotation(tmp_path: Path) -> None:

@@ -89,11 +89,13 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 
 def test_paths_that_are_no_logs(folder: Path) -> None:
     """A folder, and a log of which there are those of workers; what to name is said."""
-    check_paths([str(folder / name) for name in (*FILES, "none.log")] + ["-"])
+    check_paths([str(folder / name) for name in FILES] + ["-"])
     (folder / "audit.log").unlink()
     with pytest.raises(Unusable) as caught:
-        check_paths([str(folder), str(folder / "audit.log")])
-    is_folder, is_missing = caught.value.faults
+        check_paths([str(folder / name) for name in ("", "audit.log", "none.log")])
+    is_folder, is_missing, is_nowhere = caught.value.faults
+    nowhere = folder / "none.log"
+    assert is_nowhere == f"{nowhere} cannot be read: No such file or directory; correct the path"
     assert is_folder.endswith(
         f"is a folder, and files are verified; run auditproxy verify {folder}/*.log*"
     )

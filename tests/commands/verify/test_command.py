@@ -23,12 +23,14 @@ def test_examples_are_command_lines() -> None:
         ([], "auditproxy verify needs an audit log, - for standard input"),
         (["--output=yaml", "a"], "--output must be one of text, json"),
         (["--hole", "a"], "unknown flag: --hole"),
+        (["/nowhere"], "/nowhere cannot be read: No such file or directory; correct the path"),
         (["/missing/audit.log"], "/missing cannot be read: No such file or directory"),
         (["--public-key=/missing", "a"], "--public-key /missing cannot be read"),
         (["audit.log.checkpoints"], "these files have checkpoints; name the log that they are of"),
     ],
 )
 def test_faults(words: list[str], fault: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 2 for what cannot be used."""
+    """Exit code 2 for what cannot be used, and one line about that alone."""
     assert main(["verify", *words]) == 2
-    assert f"auditproxy: error: {fault}" in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"auditproxy: error: {fault}")

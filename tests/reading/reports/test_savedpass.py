@@ -92,7 +92,10 @@ def test_as_lines(
     assert counted(saved, task) == counted(log, task)
 
 
-@pytest.mark.parametrize(("one_of", "least", "most"), [(1, 3000, 3000), (64, 20, 90), (512, 1, 20)])
+@pytest.mark.parametrize(
+    ("one_of", "least", "most"),
+    [(1, 3000, 3000), (15, 150, 250), (16, 140, 240), (31, 140, 240), (64, 20, 90), (512, 1, 20)],
+)
 def test_a_sample_is_the_same_of_a_log(tmp_path: Path, one_of: int, least: int, most: int) -> None:
     """Both ways choose the same requests, and about as many as are asked for."""
     random = Random(1)
