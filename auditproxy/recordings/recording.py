@@ -299,10 +299,10 @@ class Recording:
             total += len(lines)
             if self._reason:
                 continue
-            if self._maximum and self._file.size + len(self._held) + len(lines) > room:
-                self._stop("Cut", f"{TOO_LARGE} ({in_words(self._maximum)})")
-            else:
+            if not self._maximum:
                 self._held.add(lines, size)
+            elif not self._held.fit(lines, size, room - self._file.size - len(self._held)):
+                self._stop("Cut", f"{TOO_LARGE} ({in_words(self._maximum)})")
         return total
 
     def _stop(self, state: RecordingState, reason: str) -> None:

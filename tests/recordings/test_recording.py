@@ -23,9 +23,11 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.apis.units import MEBIBYTE, SECOND
+from auditproxy.recordings.recording import RESERVE
 from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.recordings.usage import RecordingLimits
+from auditproxy.sessions.castlines import PIECE
 from auditproxy.sessions.castnotes import (
     CommandNote,
     CopiedFileNote,
@@ -240,6 +242,20 @@ def test_a_bound_before_the_first_flush(stores: Stores, flushes: bool) -> None:
         StoppedNote(reason="recordings take all the room that they may"),
         EndNote(exit_code=0, bytes_out=20_000, missing_bytes=20_000, state="Cut"),
     ]
+
+
+@pytest.mark.parametrize("lines", [1, 3])
+def test_a_bound_within_a_long_piece(stores: Stores, lines: int) -> None:
+    """As many of its lines are kept as there is room for."""
+    limits = RecordingLimits(per_session=lines * (PIECE + 30) + RESERVE + 1000)
+    recording = stores.new(limits).open(a_session(), Record.OUTPUT, moment=0)
+    recording.take(1, [Carried(OUT, b"y" * 4 * PIECE)])
+    reference = recording.finish(2, Outcome(0))
+    cast = read_recording(reference.path)
+    assert cast.data(OUT) == b"y" * lines * PIECE
+    end = cast.notes()[-1]
+    assert isinstance(end, EndNote)
+    assert (end.state, end.missing_bytes) == ("Cut", (4 - lines) * PIECE)
 
 
 @pytest.mark.parametrize("comes_back", [False, True])
