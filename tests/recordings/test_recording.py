@@ -5,6 +5,7 @@ import os
 import resource
 import stat
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,27 @@ def test_a_bound_before_the_first_flush(stores: Stores, flushes: bool) -> None:
         StoppedNote(reason="recordings take all the room that they may"),
         EndNote(exit_code=0, bytes_out=20_000, missing_bytes=20_000, state="Cut"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("data", "times"),
+    [(b"abcdefg\n" * 8192, 4), (b"\0" * 65536, 16), (b"\xff" * 65536, 17)],
+    ids=["text", "escaped", "not UTF-8"],
+)
+def test_what_a_piece_takes_while_it_is_written(stores: Stores, data: bytes, times: int) -> None:
+    """Some times its bytes, beside the lines that are held; and nothing is left of it."""
+    recording = stores.new().open(a_session(), Record.OUTPUT, moment=0)
+    recording.take(1, [Carried(OUT, b"x")])
+    recording.flush()
+    tracemalloc.start()
+    try:
+        recording.take(2, [Carried(OUT, data)])
+        left, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < times * len(data)
+    assert left < 4096
+    recording.finish(3)
 
 
 @pytest.mark.parametrize("lines", [1, 3])
