@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from auditproxy.recordings.recordedbytes import RecordedBytes
+from auditproxy.sessions.castlines import apart
 
 LONG = 2048
 """Bytes of lines that are kept as they are; shorter ones take less memory when they are joined."""
@@ -49,6 +50,18 @@ class HeldLines:
         self._size += len(lines)
         self._recorded.hold(size)
 
+    def fit(self, lines: bytes, size: int, room: int) -> bool:
+        """Hold the first of them that take at most ``room`` bytes; whether these are all."""
+        if len(lines) <= room:
+            self.add(lines, size)
+            return True
+        for one, part in apart(lines, size):
+            if len(one) > room:
+                break
+            self.add(one, part)
+            room -= len(one)
+        return False
+
     def add_all(self, notes: Sequence[bytes]) -> None:
         """Hold the lines of a note that the writer has returned, bound or not."""
         for lines, _ in self.after_header(notes, [0] * len(notes)):
@@ -73,4 +86,6 @@ class HeldLines:
     @property
     def joined(self) -> bytes:
         """All that is held."""
+        if len(self._long) == 1 and not (self.header or self._lines):
+            return self._long[0]
         return b"".join((self.header, *self._long, self._lines))

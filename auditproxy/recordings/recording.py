@@ -6,8 +6,8 @@
 
 Nothing but ``finish`` follows for what is stopped: the session continues unrecorded, unless the
 caller ends it. A recording that continues after a gap, or with one direction, is Cut as well. No
-method raises. Lines are held until ``flush``, or until there are BUFFER bytes of them; so a
-recording takes at most about 200 KiB of memory, and nearly none at rest.
+method raises. Lines are held until ``flush``, or until there are BUFFER bytes of them: nearly none
+at rest. While a piece of output is written it takes 4 times its bytes, or 16 if all are escaped.
 """
 
 import contextlib
@@ -299,10 +299,10 @@ class Recording:
             total += len(lines)
             if self._reason:
                 continue
-            if self._maximum and self._file.size + len(self._held) + len(lines) > room:
-                self._stop("Cut", f"{TOO_LARGE} ({in_words(self._maximum)})")
-            else:
+            if not self._maximum:
                 self._held.add(lines, size)
+            elif not self._held.fit(lines, size, room - self._file.size - len(self._held)):
+                self._stop("Cut", f"{TOO_LARGE} ({in_words(self._maximum)})")
         return total
 
     def _stop(self, state: RecordingState, reason: str) -> None:

@@ -36,19 +36,24 @@ from auditproxy.apis.session import (
 )
 from auditproxy.apis.units import SECOND
 from auditproxy.serializer.times import micro_time
+from auditproxy.sessions.castlines import (
+    BYTES,
+    INPUT,
+    MARKER,
+    NOTE,
+    OUTPUT,
+    PIECE,
+    RESIZE,
+    STREAM,
+    is_binary,
+    is_plain,
+    line,
+    plain_lines,
+    unfinished,
+)
 from auditproxy.sessions.castnotes import GapNote, InputClosedNote, Note, UnreadableNote, clean
 from auditproxy.sessions.forwards import Forwards
 
-OUTPUT = "o"
-INPUT = "i"
-RESIZE = "r"
-MARKER = "m"
-BYTES = "b"
-STREAM = "s"
-NOTE = "a"
-
-PIECE = 16 * 1024
-"""Bytes of a stream in one line at most."""
 _SHORT = 256
 """Bytes up to which a piece is a key, or what it shows."""
 LONGEST_LINE = 1024 * 1024
@@ -64,11 +69,6 @@ _MOST_VALUES = 256
 _LONGEST_COMMAND = 16 * 1024
 
 _STDIN = Channel.STDIN
-_quoted = json.encoder.encode_basestring_ascii
-"""A text as JSON in ASCII, as ``json.dumps`` makes it."""
-_quoted_plain = msgspec.json.Encoder().encode
-"""The same of an ASCII text without DEL, in half the time where the text is long."""
-
 STREAM_NAMES = {Channel.STDOUT: "stdout", Channel.STDERR: "stderr"}
 
 
@@ -187,20 +187,28 @@ class CastWriter:
         if is_plain and channel in self._kept and self._begun:
             self.sizes = (len(data),)
             if channel is _STDIN:
-                return [_line(seconds, INPUT, data.decode("ascii"))]
+                return [line(seconds, INPUT, data.decode("ascii"))]
             if channel is self._stream:
-                return [_line(seconds, OUTPUT, data.decode("ascii"))]
+                return [line(seconds, OUTPUT, data.decode("ascii"))]
         self._carried(seconds, channel, data)
         return self._taken()
 
     def _carried(self, seconds: str, channel: Channel, data: bytes) -> None:
         if channel not in self._kept:
             return
-        data = self._tails.get(channel, b"") + data
+        if tail := self._tails.get(channel):
+            data = tail + data
+        if is_plain(data) and (channel is _STDIN or channel is self._stream):
+            self._tails[channel] = b""
+            if data:
+                self._begin()
+                code = INPUT if channel is _STDIN else OUTPUT
+                self._put(plain_lines(seconds, code, data), len(data))
+            return
         start = 0
         while start < len(data):
             piece = data[start : start + PIECE]
-            piece = piece[: len(piece) - _unfinished(piece)]
+            piece = piece[: len(piece) - unfinished(piece)]
             if not piece:
                 break
             self._piece(seconds, channel, piece)
@@ -213,21 +221,19 @@ class CastWriter:
         lines = b""
         if channel is not _STDIN and channel is not self._stream:
             self._stream = channel
-            lines = _line(seconds, STREAM, STREAM_NAMES[channel])
+            lines = line(seconds, STREAM, STREAM_NAMES[channel])
         code = INPUT if channel is _STDIN else OUTPUT
-        if piece.isascii() and b"\x7f" not in piece:
-            quoted = _quoted_plain(piece.decode("ascii"))
-            head = f'[{seconds}, "{code}", '.encode("ascii")
-            self._put(b"".join((lines, head, quoted, b"]\n")), len(piece))
+        if is_plain(piece):
+            self._put(lines + plain_lines(seconds, code, piece), len(piece))
             return
         try:
             text = piece.decode("utf-8")
         except UnicodeDecodeError:
-            lines += _line(seconds, BYTES, b64encode(piece).decode("ascii"))
+            lines += line(seconds, BYTES, b64encode(piece).decode("ascii"))
             text = piece.decode("utf-8", "replace")
-            if not self._session.tty and _is_binary(piece, text):
+            if not self._session.tty and is_binary(piece, text):
                 text = ""
-        self._put(lines + _line(seconds, code, text), len(piece))
+        self._put(lines + line(seconds, code, text), len(piece))
 
     # --- the rest -----------------------------------------------------------------
 
@@ -253,7 +259,7 @@ class CastWriter:
             return
         if self._begun:
             if (columns, rows) != self._size:
-                self._put(_line(seconds, RESIZE, f"{columns}x{rows}"))
+                self._put(line(seconds, RESIZE, f"{columns}x{rows}"))
             self._size = (columns, rows)
             return
         self._size = (columns, rows)
@@ -261,10 +267,10 @@ class CastWriter:
 
     def _note(self, seconds: str, note: Note) -> None:
         self._begin()
-        lines = _line(seconds, NOTE, msgspec.json.encode(note).decode("utf-8"))
+        lines = line(seconds, NOTE, msgspec.json.encode(note).decode("utf-8"))
         label = note.label
         if label:
-            lines += _line(seconds, MARKER, label)
+            lines += line(seconds, MARKER, label)
         self._put(lines)
 
     def _begin(self) -> None:
@@ -309,13 +315,8 @@ def header_line(session: Session, record: Record, columns: int, rows: int) -> by
 
 def note_lines(seconds: str, note: Note) -> bytes:
     """A note and its label at a time that is written already, such as ``1.500000``."""
-    lines = _line(seconds, NOTE, msgspec.json.encode(note).decode("utf-8"))
-    return lines + (_line(seconds, MARKER, note.label) if note.label else b"")
-
-
-def _line(seconds: str, code: str, data: str) -> bytes:
-    # The text of a JSON string is all that has to be escaped; times have no exponent.
-    return f'[{seconds}, "{code}", {_quoted(data)}]\n'.encode("ascii")
+    lines = line(seconds, NOTE, msgspec.json.encode(note).decode("utf-8"))
+    return lines + (line(seconds, MARKER, note.label) if note.label else b"")
 
 
 def _texts(values: Sequence[str]) -> list[str]:
@@ -332,18 +333,3 @@ def _texts(values: Sequence[str]) -> list[str]:
 
 def _is_size(columns: int, rows: int) -> bool:
     return 0 < columns <= _LARGEST_SIZE and 0 < rows <= _LARGEST_SIZE
-
-
-def _unfinished(data: bytes) -> int:
-    """Bytes at the end of ``data`` that may be the start of a character, 0 to 3."""
-    for count in range(1, min(3, len(data)) + 1):
-        byte = data[-count]
-        if byte & 0xC0 == 0x80:
-            continue
-        needed = 4 if 0xF0 <= byte < 0xF8 else 3 if 0xE0 <= byte < 0xF0 else 2
-        return count if byte >= 0xC2 and byte < 0xF8 and needed > count else 0
-    return 0
-
-
-def _is_binary(piece: bytes, text: str) -> bool:
-    return b"\0" in piece or text.count("\ufffd") * 8 > len(text)

@@ -13,17 +13,8 @@ from typing import Any
 import msgspec
 
 from auditproxy.apis.session import Channel
-from auditproxy.sessions.asciicast import (
-    BYTES,
-    INPUT,
-    LONGEST_LINE,
-    MARKER,
-    NOTE,
-    OUTPUT,
-    RESIZE,
-    STREAM,
-    STREAM_NAMES,
-)
+from auditproxy.sessions.asciicast import LONGEST_LINE, STREAM_NAMES
+from auditproxy.sessions.castlines import BYTES, INPUT, MARKER, NOTE, OUTPUT, RESIZE, STREAM
 from auditproxy.sessions.castnotes import ConnectionClosedNote, Note
 
 LATEST_START = 1 << 37

@@ -152,7 +152,7 @@ class RecorderThread:
             finally:
                 # Whatever became of it: others have what it took of the bounds.
                 if is_whole:
-                    hand_over(loop, self._taken, running, batch)
+                    hand_over(loop, self._taken, running, cost)
             return not is_whole
 
         self.do(take_some, running)
@@ -163,14 +163,13 @@ class RecorderThread:
         share = MOST_FOLLOWED // (len(self._behind) + 1)
         return self._given > MOST_FOLLOWED and self._behind.get(running, 0) > share
 
-    def _taken(self, running: Running, batch: list[Timed]) -> None:
-        cost = running.cost_of(batch)
+    def _taken(self, running: Running, cost: int) -> None:
         self._given -= cost
         # What says that something is missing costs nothing, and may come after all else is done.
         left = self._behind.pop(running, 0) - cost
         if left > 0:
             self._behind[running] = left
-        running.taken(batch)
+        running.taken(cost)
 
     async def close(self, last: Callable[[], None], seconds: float) -> bool:
         """Run ``last`` after all work and end; false when that takes longer than ``seconds``."""

@@ -136,48 +136,16 @@ class Running:
         if self._is_unread:
             self._active = self._loop.time()
         self._passed_in.come(len(data))
-        if self._reader is None:
-            return
-        events = self._reader.from_client(data)
-        if events:
-            carried = 0
-            for event in events:
-                if isinstance(event, Carried):
-                    self._active = self._loop.time()
-                    carried += len(event.data)
-                    if self.account.wants_input:
-                        self._put(event, cost_of(event, keys=self._counts_keys))
-                else:
-                    if isinstance(event, PortCarried):
-                        self._active = self._loop.time()
-                        carried += event.size
-                    self._put(event, EVENT_COST)
-            self._passed_in.carried(carried)
+        if self._reader is not None and (events := self._reader.from_client(data)):
+            self._read(events)
 
     def from_upstream(self, data: bytes) -> None:
         """Read what the upstream sent."""
         if self._is_unread:
             self._active = self._loop.time()
         self._passed_out.come(len(data))
-        if self._reader is None:
-            return
-        events = self._reader.from_server(data)
-        if events:
-            carried = 0
-            for event in events:
-                if isinstance(event, Carried):
-                    self._active = self._loop.time()
-                    carried += len(event.data)
-                    if self.account.wants_output:
-                        self._put(event, EVENT_COST + len(event.data))
-                else:
-                    if isinstance(event, PortCarried):
-                        self._active = self._loop.time()
-                        carried += event.size
-                    elif isinstance(event, Outcome):
-                        self.outcome = event
-                    self._put(event, EVENT_COST)
-            self._passed_out.carried(carried)
+        if self._reader is not None and (events := self._reader.from_server(data)):
+            self._read(events)
 
     def owed(self) -> float:
         """Seconds for which the tunnel should be held, as more was read than there is time for."""
@@ -188,6 +156,32 @@ class Running:
         self._hold.pace(held)
 
     # --- to the account -------------------------------------------------------------
+
+    def _read(self, events: list[StreamEvent]) -> None:
+        """Queue and count what was read; of the server's it may be what the client sent early."""
+        sent = received = 0
+        account = self.account
+        for event in events:
+            if isinstance(event, Carried):
+                self._active = self._loop.time()
+                if event.channel is Channel.STDIN:
+                    sent += len(event.data)
+                    is_wanted = account.wants_input
+                else:
+                    received += len(event.data)
+                    is_wanted = account.wants_output
+                if is_wanted:
+                    self._put(event, cost_of(event, keys=self._counts_keys))
+                continue
+            if isinstance(event, PortCarried):
+                self._active = self._loop.time()
+                sent += event.size if event.from_client else 0
+                received += 0 if event.from_client else event.size
+            elif isinstance(event, Outcome):
+                self.outcome = event
+            self._put(event, EVENT_COST)
+        self._passed_in.carried(sent)
+        self._passed_out.carried(received)
 
     def _put(self, event: StreamEvent, cost: int) -> None:
         """Queue an event, or count it as missing where too much waits."""
@@ -259,13 +253,13 @@ class Running:
         """A batch is not accounted for: the recorder has too much to do already."""
         for _, event in batch:
             self._losses.lose(event)
-        self.taken(batch)
+        self.taken(self.cost_of(batch))
         if self.rule.deny:
             self.end(TOO_FAST)
 
-    def taken(self, batch: list[Timed]) -> None:
-        """The account has taken a batch."""
-        self._queued -= self.cost_of(batch)
+    def taken(self, cost: int) -> None:
+        """The account has taken a batch of so much ``cost_of``."""
+        self._queued -= cost
         if self._held is not None and self._queued < QUEUE_RESUME:
             self._held.cancel()
             self._held = None

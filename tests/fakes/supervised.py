@@ -51,11 +51,13 @@ class PlainReader:
         return [Carried(Channel.STDIN, data)]
 
     def from_server(self, data: bytes) -> list[StreamEvent]:
-        """Standard output; ``end`` is the exit code 3."""
+        """Standard output; ``end`` is the exit code 3, ``begin`` begins what was sent before."""
         if data == b"ping":
             return []
         if data == b"port":
             return [PortCarried(0, False, 9)]
+        if data == b"begin":
+            return [PortCarried(0, True, 5), Carried(Channel.STDIN, b"\r" * 8)]
         if data == b"end":
             return [Outcome(3, "NonZeroExitCode")]
         return [Carried(Channel.STDOUT, data)]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from auditproxy.apis.session import Carried, Channel
 from auditproxy.recordings.heldlines import LONG, HeldLines
 from auditproxy.recordings.recordedbytes import RecordedBytes
+from auditproxy.sessions.castlines import PIECE, apart, plain_lines
 
 
 def test_header_apart() -> None:
@@ -41,3 +42,21 @@ def test_order_of_short_and_long_lines(sizes: list[int]) -> None:
     assert (held.joined, len(held)) == (b"".join(lines), sum(sizes))
     held.wrote()
     assert (held.joined, len(held)) == (b"", 0)
+
+
+@given(st.integers(1, 4 * PIECE), st.integers(-1, 5 * PIECE))
+def test_lines_that_fit(size: int, room: int) -> None:
+    """Whole lines, as many as there is room for, count as held; none behind one that does not fit."""
+    recorded = RecordedBytes(lambda channel: True, None)
+    held = HeldLines(recorded)
+    recorded.take(Carried(Channel.STDOUT, b"x" * size), is_stopped=False)
+    lines = plain_lines("1.5", "o", b"x" * size)
+    wanted, left = [], room
+    for one, part in apart(lines, size):
+        if len(one) > left:
+            break
+        left -= len(one)
+        wanted.append((one, part))
+    assert held.fit(lines, size, room) is (len(lines) <= room)
+    assert held.joined == b"".join(one for one, _ in wanted)
+    assert recorded.missing() == size - sum(part for _, part in wanted)

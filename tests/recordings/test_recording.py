@@ -5,6 +5,7 @@ import os
 import resource
 import stat
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,11 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.apis.units import MEBIBYTE, SECOND
+from auditproxy.recordings.recording import RESERVE
 from auditproxy.recordings.segments import SealedForm
 from auditproxy.recordings.store import RecordingRefused
 from auditproxy.recordings.usage import RecordingLimits
+from auditproxy.sessions.castlines import PIECE
 from auditproxy.sessions.castnotes import (
     CommandNote,
     CopiedFileNote,
@@ -240,6 +243,41 @@ def test_a_bound_before_the_first_flush(stores: Stores, flushes: bool) -> None:
         StoppedNote(reason="recordings take all the room that they may"),
         EndNote(exit_code=0, bytes_out=20_000, missing_bytes=20_000, state="Cut"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("data", "times"),
+    [(b"abcdefg\n" * 8192, 4), (b"\0" * 65536, 16), (b"\xff" * 65536, 17)],
+    ids=["text", "escaped", "not UTF-8"],
+)
+def test_what_a_piece_takes_while_it_is_written(stores: Stores, data: bytes, times: int) -> None:
+    """Some times its bytes, beside the lines that are held; and nothing is left of it."""
+    recording = stores.new().open(a_session(), Record.OUTPUT, moment=0)
+    recording.take(1, [Carried(OUT, b"x")])
+    recording.flush()
+    tracemalloc.start()
+    try:
+        recording.take(2, [Carried(OUT, data)])
+        left, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < times * len(data)
+    assert left < 4096
+    recording.finish(3)
+
+
+@pytest.mark.parametrize("lines", [1, 3])
+def test_a_bound_within_a_long_piece(stores: Stores, lines: int) -> None:
+    """As many of its lines are kept as there is room for."""
+    limits = RecordingLimits(per_session=lines * (PIECE + 30) + RESERVE + 1000)
+    recording = stores.new(limits).open(a_session(), Record.OUTPUT, moment=0)
+    recording.take(1, [Carried(OUT, b"y" * 4 * PIECE)])
+    reference = recording.finish(2, Outcome(0))
+    cast = read_recording(reference.path)
+    assert cast.data(OUT) == b"y" * lines * PIECE
+    end = cast.notes()[-1]
+    assert isinstance(end, EndNote)
+    assert (end.state, end.missing_bytes) == ("Cut", (4 - lines) * PIECE)
 
 
 @pytest.mark.parametrize("comes_back", [False, True])

@@ -20,7 +20,8 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.apis.units import SECOND
-from auditproxy.sessions.asciicast import PIECE, CastWriter
+from auditproxy.sessions.asciicast import CastWriter
+from auditproxy.sessions.castlines import PIECE
 from auditproxy.sessions.castnotes import (
     CommandNote,
     ConnectionClosedNote,

@@ -12,7 +12,7 @@ from auditproxy.apis.session import (
     Unreadable,
 )
 from auditproxy.sessions.rules import RecordingRule
-from auditproxy.supervision.account import Missing
+from auditproxy.supervision.account import Account, Missing
 from auditproxy.supervision.costs import EVENT_COST
 from auditproxy.supervision.running import (
     HELD_LIMIT,
@@ -20,7 +20,9 @@ from auditproxy.supervision.running import (
     QUEUE_FED,
     QUEUE_LIMIT,
     TOO_FAST,
+    Running,
 )
+from tests.fakes.recorded import a_session
 from tests.fakes.supervised import SECOND, PlainReader, Stage, Tunnel, Woken, a_running
 
 STEPPED_LOOP = True
@@ -54,6 +56,34 @@ async def test_what_passes_waits_for_the_recorder() -> None:
     assert stage.woken.count == 2
 
 
+async def test_what_was_sent_before_the_server_was_ready() -> None:
+    """It is the client's, and takes what it gives back: no more may wait for it later."""
+    stage = Stage(ALLOW)
+    running = stage.running
+    running.from_upstream(b"begin")
+    assert (running.bytes_in, running.bytes_out) == (5 + 8, 0)
+    batch, _ = running.waiting()
+    running.taken(running.cost_of(batch))
+    for _ in range(4):
+        running.from_upstream(PIECE)
+    assert running.missing == len(PIECE)
+
+
+async def test_early_input_where_no_output_is_kept() -> None:
+    """It is input, whatever it came with: the session log has its digest."""
+    session = a_session(tty=False)
+    account = Account(
+        session, follows_commands=False, emit=lambda event: None, failed=lambda reason: None
+    )
+    running = Running(session, ALLOW, account, feeder=Woken(), now=iter(range(9)).__next__)
+    running.switched(PlainReader(), Tunnel().ending)
+    running.from_upstream(b"out")
+    running.from_upstream(b"begin")
+    batch, _ = running.waiting()
+    carried = [event for _, event in batch if isinstance(event, Carried)]
+    assert carried == [Carried(Channel.STDIN, b"\r" * 8)]
+
+
 async def test_allow_leaves_out_what_the_recorder_is_too_slow_for() -> None:
     """A gap stands where it is; the tunnel is never held."""
     stage = Stage(ALLOW)
@@ -70,7 +100,7 @@ async def test_allow_leaves_out_what_the_recorder_is_too_slow_for() -> None:
     woken = stage.woken.count
     running.from_upstream(PIECE)
     assert stage.woken.count == woken
-    running.taken(batch)
+    running.taken(running.cost_of(batch))
     running.from_upstream(b"room again")
     batch, missed = running.waiting()
     assert [event for _, event in batch] == [
@@ -102,9 +132,9 @@ async def test_deny_holds_the_container_until_there_is_room() -> None:
     assert stage.tunnel.holds == [True]
     batch, missed = running.waiting()
     assert (len(batch), missed) == (6, 0)
-    running.taken(batch[:2])
+    running.taken(running.cost_of(batch[:2]))
     assert stage.tunnel.holds == [True]
-    running.taken(batch[2:])
+    running.taken(running.cost_of(batch[2:]))
     assert stage.tunnel.holds == [True, False]
     await stage.pass_time(HELD_LIMIT + 1)
     assert stage.tunnel.ends == []
@@ -198,7 +228,7 @@ async def test_sizes_with_nothing_between() -> None:
         Resized(139, 24),
         Carried(Channel.STDOUT, b"id"),
     ]
-    running.taken(batch)
+    running.taken(running.cost_of(batch))
     running.from_client(b"size 20")
     assert [event for _, event in running.waiting()[0]] == [Resized(20, 24)]
 
@@ -213,7 +243,7 @@ async def test_two_reasons_to_hold() -> None:
     batch, _ = running.waiting()
     running.pace(False)
     assert stage.tunnel.holds == [True]
-    running.taken(batch)
+    running.taken(running.cost_of(batch))
     assert stage.tunnel.holds == [True, False]
     running.pace(True)
     running.pace(True)
@@ -244,7 +274,7 @@ async def test_closed() -> None:
     assert stage.tunnel.ends == []
     assert stage.tunnel.holds == [True]
     # The account may report later.
-    stage.running.taken(batch)
+    stage.running.taken(stage.running.cost_of(batch))
 
 
 async def test_never_tied() -> None:
@@ -296,7 +326,7 @@ async def test_what_ends_the_reading_is_not_lost() -> None:
     batch, _ = running.waiting()
     assert [type(event) for _, event in batch] == [Carried]
     woken = stage.woken.count
-    running.taken(batch)
+    running.taken(running.cost_of(batch))
     assert stage.woken.count == woken + 1
     batch, _ = running.waiting()
     assert [event for _, event in batch] == [

@@ -25,9 +25,9 @@ MARKS = 1000
 """Marks that are read in a second, and at once after a second without any. A shell has up to ten
 for each line; reading one takes some 10 microseconds."""
 
-# By the byte after the escape: most sequences are colours, and none of these.
+# By the byte after the escape: most sequences are colours, and begin with a number or end there.
 _MARK = re.compile(
-    rb"\x1b(?:\[(?:\?(?P<modes>[0-9;]{1,32})(?P<set>[hl])|>0?q|=0?c)"
+    rb"\x1b(?!\[[0-9mK])(?:\[(?:\?(?P<modes>[0-9;]{1,32})(?P<set>[hl])|>0?q|=0?c)"
     rb"|\](?:(?P<number>133|633);(?P<words>[^\x00-\x1f]{0,4096})(?:\x07|\x1b\\)"
     rb"|[0-9]{1,4}(?:;[0-9]{1,4})?;\?(?=[\x07\x1b]))"
     rb"|P[+$]q|_G|c)"

@@ -20,7 +20,7 @@ from auditproxy.sessions.wire.frames import (
     Frames,
     unmask,
 )
-from auditproxy.sessions.wire.reader import carry, owed_by
+from auditproxy.sessions.wire.reader import OutputAtOnce, carry, owed_by
 from auditproxy.sessions.wire.resizes import ResizeReader
 from auditproxy.sessions.wire.status import OutcomeReader
 from auditproxy.sessions.wire.words import (
@@ -38,6 +38,8 @@ MAXIMUM_CLOSED_CHANNEL = 4
 HALF_CLOSE = 0xFF
 _SHORTEST, _MASKED_SHORTEST = 3, 7
 """Bytes of a frame that has a channel and no more."""
+_MANY = 1024
+"""Bytes whose copy takes longer than to do without."""
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 _UNREAD = frozenset({PING, PONG})
 _OUTPUTS = {STDOUT: Channel.STDOUT, STDERR: Channel.STDERR}
@@ -90,6 +92,11 @@ class ChannelMessage:
         content = self._data[self._start : self._end]
         mask = self._frame.mask
         return unmask(content, mask, self._offset) if mask else content
+
+    def plain(self) -> bytes | memoryview:
+        """Return the bytes of this part where they are not masked, many without a copy."""
+        start, end = self._start, self._end
+        return self._data[start:end] if end - start < _MANY else memoryview(self._data)[start:end]
 
 
 class Messages:
@@ -241,16 +248,23 @@ class ChannelReader:
         if (written := self._server.single(data, STDOUT)) is not None:
             carry(events, Channel.STDOUT, written)
             return events
+        shown = OutputAtOnce(events)
         try:
             for message in self._server.read(data):
                 output = _OUTPUTS.get(message.channel)
                 if output is not None:
-                    carry(events, output, decoded(message, self._written))
+                    encoded = self._written
+                    shown.add(
+                        output, message.plain() if encoded is None else decoded(message, encoded)
+                    )
                 elif message.channel == ERROR:
                     self._outcome.add(decoded(message, self._written))
                     if message.complete:
+                        shown.end()
                         self._decide(events)
+            shown.end()
         except MessageError as error:
+            shown.end()
             self._server = None
             if error.args:
                 events.append(Unreadable(False, str(error)))

@@ -42,6 +42,32 @@ def carry(events: list[StreamEvent], channel: Channel, data: bytes) -> None:
         events.append(Carried(channel, data))
 
 
+class OutputAtOnce:
+    """Output that came at once is one event, and copied once: each event costs the same."""
+
+    __slots__ = ("_channel", "_events", "_parts")
+
+    def __init__(self, events: list[StreamEvent]) -> None:
+        self._events = events
+        self._channel = Channel.STDOUT
+        self._parts: list[bytes | memoryview] = []
+
+    def add(self, channel: Channel, part: bytes | memoryview) -> None:
+        """More of a channel, unless it is empty."""
+        if not part:
+            return
+        if channel is not self._channel:
+            self.end()
+            self._channel = channel
+        self._parts.append(part)
+
+    def end(self) -> None:
+        """Something else follows."""
+        if self._parts:
+            self._events.append(Carried(self._channel, b"".join(self._parts)))
+            self._parts.clear()
+
+
 class Bounded(Protocol):
     """Reads one direction of a tunnel."""
 
@@ -52,4 +78,9 @@ class Bounded(Protocol):
 
 def owed_by(*directions: Bounded | None) -> float:
     """Seconds until no direction owes anything; None is one that is not read any more."""
-    return max((one.budget.owed() for one in directions if one is not None), default=0.0)
+    # Asked after every read: a loop takes half the time of a generator.
+    most = 0.0
+    for one in directions:
+        if one is not None:
+            most = max(most, one.budget.owed())
+    return most

@@ -43,6 +43,11 @@ def read(*pieces: bytes) -> tuple[bytes, list[tuple[int, Found]]]:
             id="questions",
         ),
         pytest.param(b"\x1b]11;rgb:0/0/0\x07\x1b]0;what?\x07\x1b[c\x1b[6n", [], id="none"),
+        pytest.param(
+            b"\x1b[0m\x1b[K\x1b[m\x1b[?2004h\x1b[01;34m\x1b[0\x1bc",
+            [Found(Mark.EDITOR_ON), Found(Mark.RESET)],
+            id="among colours",
+        ),
         pytest.param(b"\x1b[?25h\x1b[2J\x1b]0;x\x07", [], id="nothing of it"),
         pytest.param(b"\x1b]133;A\x07", [Found(Mark.PROMPT)], id="prompt"),
         pytest.param(b"\x1b]133;B;x=y\x1b\\", [Found(Mark.COMMAND)], id="command, with ST"),

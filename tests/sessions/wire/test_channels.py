@@ -124,6 +124,33 @@ def test_the_client(raw: bytes, events: list[StreamEvent]) -> None:
     [
         (frame(BINARY, b"\1out"), [Carried(Channel.STDOUT, b"out")]),
         (frame(BINARY, b"\2err"), [Carried(Channel.STDERR, b"err")]),
+        # What comes at once is one piece, up to another channel or the end.
+        (
+            frame(BINARY, b"\1a")
+            + frame(BINARY, b"\1b")
+            + frame(PING, b"")
+            + frame(BINARY, b"\1c")
+            + frame(BINARY, b"\2d")
+            + frame(BINARY, b"\1")
+            + frame(BINARY, b"\2e")
+            + frame(BINARY, b"\1f")
+            + frame(BINARY, b"\3" + SUCCESS)
+            + frame(BINARY, b"\1g"),
+            [
+                Carried(Channel.STDOUT, b"abc"),
+                Carried(Channel.STDERR, b"de"),
+                Carried(Channel.STDOUT, b"f"),
+                Outcome(0),
+                Carried(Channel.STDOUT, b"g"),
+            ],
+        ),
+        (
+            frame(BINARY, b"\1a") + frame(BINARY, b"\1b") + masked(BINARY, b"\1out"),
+            [
+                Carried(Channel.STDOUT, b"ab"),
+                Unreadable(False, "a frame of the server is masked"),
+            ],
+        ),
         # The first message says nothing but that the connection is there.
         (frame(BINARY, b"\1") + frame(BINARY, b"\2") + frame(BINARY, b"\3"), []),
         (frame(BINARY, b"\3" + SUCCESS) + frame(CLOSE, b"\x03\xe8"), [Outcome(0)]),
