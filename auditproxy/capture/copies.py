@@ -28,8 +28,9 @@ SMALL = 256 * 1024
 PIECE = 256 * 1024
 """Bytes that are given to the writing thread at once, at the least."""
 
-BATCH = 8 * 1024 * 1024
-"""Bytes that are written at once, at the most, but for a single larger chunk."""
+BATCH = 1024 * 1024
+"""Bytes that are written at once, at the most, but for a single larger chunk: a longer call would
+keep the event loop from the core."""
 
 CIPHER_BLOCK = 16
 """Bytes; what the cipher is given to write into must have room for one more."""

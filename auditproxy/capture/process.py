@@ -44,10 +44,15 @@ KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX")
 BEGIN = f"""\
 import os, sys
 os.nice({NICE})
+class Turns:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        os.sched_yield()
+sys.meta_path.insert(0, Turns)
 from auditproxy.capture.worker import main
 main(*map(int, sys.argv[1:]))
 """
-"""How it begins: as nice as it will be before it has anything to do, imports included."""
+"""How it begins: as nice as it will be, and giving its core away at each import (worker.Turns)."""
 LAST = 2.0
 """Seconds until a killed process is gone."""
 AGAIN = 60.0

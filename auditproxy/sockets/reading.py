@@ -8,7 +8,7 @@ uvloop reads one socket up to 32 times in a turn, 8 MB, and no other connection 
 
 import asyncio
 
-MOST_A_TURN = 256 * 1024
+MOST_A_TURN = 128 * 1024
 """Bytes that are read of one connection before the others have their turn."""
 COUNTED = 16 * 1024
 """Bytes from which a read is to be counted: a turn has no more than 32 shorter ones."""

@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,9 +36,11 @@ LIMIT = 256
 
 WHAT = {
     "keys": "an interactive shell: CPU of the proxy for each key and its echo",
-    "bulk": """a large file on a terminal (cat): MiB a second as the client gets it, and how much of it
-           is in the recording. recorded: onFailure is Allow, what comes too fast is left out
-           and noted; whole: it is Deny, output waits for the recorder, and all is recorded""",
+    "bulk": """much output on a terminal with a colour in each line: MiB a second as the client gets
+           it, and how much of it is in the recording. recorded: onFailure is Allow, what comes
+           too fast is left out and noted; whole: it is Deny, output waits for the recorder, and
+           all is recorded""",
+    "plain": "the same of a text without colours, as of cat of a file of code",
     "many": f"{SESSIONS} sessions at once, each with a command: memory of each",
     "forward": f"""{FORWARDS} port-forwards at once, each of {CONNECTIONS} connections that stay open,
            as many as are followed: memory of each""",
@@ -49,7 +52,7 @@ speed, and at most {LIMIT} KiB beside the tunnel. Other work on the machine slow
 ratios, never figures of two runs. The event loop is what `auditproxy serve` takes: uvloop with the extra
 `fast`, as in the image, else asyncio.
 
-  python -m tests.bench.sessions                               all of it, two to four minutes
+  python -m tests.bench.sessions                               all of it, three to six minutes
   python -m tests.bench.sessions --only keys,bulk --rounds 31  on a machine that does other work too
   python -m tests.bench.sessions --loop uvloop                 as in the image
 """
@@ -142,11 +145,11 @@ async def keys(proxies: Sequence[Proxy], rounds: int) -> list[list[float]]:
     return [figures[1:] for figures in found]
 
 
-async def bulk(proxy: Proxy) -> float:
-    """MiB a second of output."""
+async def bulk(key: bytes, proxy: Proxy) -> float:
+    """MiB a second of the output of a key."""
     reader, writer = await shell(proxy)
     started = time.perf_counter()
-    writer.write(masked(BINARY, b"\x00B"))
+    writer.write(masked(BINARY, b"\x00" + key))
     tail = b""
     while not tail.endswith(b"\x01DONE"):
         tail = (tail[-8:] + await reader.read(1 << 20))[-16:]
@@ -200,17 +203,17 @@ def compared(unrecorded: Sequence[float], recorded: Sequence[float]) -> str:
     return f"{statistics.median(ratios):.2f} ({low:.2f} to {high:.2f})"
 
 
-async def speeds(upstream: Process, loop: str, rounds: int) -> None:
-    """Print the line of ``bulk``."""
+async def speeds(upstream: Process, loop: str, name: str, key: bytes, rounds: int) -> None:
+    """Print the lines of ``bulk`` or ``plain``."""
     async with proxies(upstream, loop, MODES) as started:
-        unrecorded, *others = await interleaved(bulk, started, rounds)
+        unrecorded, *others = await interleaved(partial(bulk, key), started, rounds)
         for mode, proxy, figures in zip(list(MODES)[1:], started[1:], others, strict=True):
             await until(lambda: len(proxy.ended()) > rounds, "the session log has all")  # noqa: B023
             sessions = proxy.ended()
             missing = sum(one.get("missingBytes", 0) for one in sessions)
             share = 1 - missing / sum(one["bytesOut"] for one in sessions)
             print(
-                f"{loop:8} bulk     unrecorded {statistics.median(unrecorded):5.0f} MiB/s, "
+                f"{loop:8} {name:8} unrecorded {statistics.median(unrecorded):5.0f} MiB/s, "
                 f"{mode:8} {statistics.median(figures):5.0f} MiB/s, "
                 f"{compared(unrecorded, figures)}, {share:.0%} of it in the recording",
                 flush=True,
@@ -248,8 +251,9 @@ async def main(names: Sequence[str], loops: Sequence[str], rounds: int) -> None:
         for loop in loops:
             if "keys" in names:
                 await costs(upstream, loop, rounds)
-            if "bulk" in names:
-                await speeds(upstream, loop, rounds)
+            for name, key in (("bulk", b"B"), ("plain", b"P")):
+                if name in names:
+                    await speeds(upstream, loop, name, key, rounds)
             if "many" in names:
                 await sizes(upstream, loop, "many", with_a_command, SESSIONS)
             if "forward" in names:
@@ -285,7 +289,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--only", type=measures, default=list(WHAT), metavar="NAME,...", help="some of these"
     )
-    made.add_argument("--rounds", type=count, default=15, help="of keys and bulk (15)")
+    made.add_argument("--rounds", type=count, default=15, help="of keys, bulk and plain (15)")
     has_uvloop = importlib.util.find_spec("uvloop") is not None
     loops = ["asyncio", *(["uvloop"] if has_uvloop else [])]
     made.add_argument("--loop", choices=loops, help="one event loop, not both")

@@ -1,6 +1,6 @@
 """The processes of ``python -m tests.bench.sessions``: an upstream of sessions, and its proxies.
 
-shells                            what is typed comes back; B gets BULK bytes; ports are forwarded
+shells                            what is typed comes back; B and P get BULK bytes; ports are forwarded
 proxy PORT MODE LOOP FOLDER       a proxy in front of PORT, on a loop, with its files in FOLDER
 """
 
@@ -17,7 +17,12 @@ from tests.bench.processes import proxy
 from tests.fakes.spdy import Client
 
 BULK = 48 << 20
-PIECE = b"\x01" + b"the quick brown fox jumps over the lazy dog 0123456789 \x1b[0m\r\n" * 512
+_LINES = Path(__file__).read_bytes().replace(b"\n", b"\r\n")
+PIECES = {
+    b"B": b"\x01" + b"the quick brown fox jumps over the lazy dog 0123456789 \x1b[0m\r\n" * 512,
+    b"P": b"\x01" + (_LINES * 10)[: 32 * 1024],
+}
+"""What is shown over and over for a key: lines with a colour each, and a text without."""
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 SENT_BACK = 3000
 """Bytes that a forwarded connection gets."""
@@ -60,11 +65,11 @@ async def _shell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         head = await reader.readexactly(6)
         content = await reader.readexactly(head[1] & 0x7F)
         typed = bytes(a ^ b for a, b in zip(content, head[2:] * 8, strict=False))[1:]
-        if typed != b"B":
+        if typed not in PIECES:
             writer.write(frame(BINARY, b"\x01" + typed))
             continue
-        output = frame(BINARY, PIECE)
-        for _ in range(BULK // len(PIECE)):
+        output = frame(BINARY, PIECES[typed])
+        for _ in range(BULK // len(PIECES[typed])):
             writer.write(output)
             await writer.drain()
         writer.write(frame(BINARY, b"\x01DONE"))

@@ -49,16 +49,18 @@ class Settled(Decoder):
         """Look around."""
         import json
         import resource
+        import sys
 
         found = {
             "core": resource.getrlimit(resource.RLIMIT_CORE)[1],
             "data": resource.getrlimit(resource.RLIMIT_DATA)[1],
             "nice": os.nice(0),
+            "finder": sys.meta_path[0].__name__,  # type: ignore[attr-defined]
             "oom": int(Path("/proc/self/oom_score_adj").read_text()),
             "modules": [
                 name
                 for name in ("aiohttp", "asyncio", "prometheus_client", "ssl", "cryptography")
-                if name in __import__("sys").modules
+                if name in sys.modules
             ],
         }
         return json.dumps(found).encode()

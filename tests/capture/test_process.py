@@ -354,6 +354,7 @@ def test_what_it_is_given(own: DecodeProcess, monkeypatch: pytest.MonkeyPatch) -
             "core": 0,
             "data": MEMORY,
             "nice": min(os.nice(0) + 10, 19),
+            "finder": "Turns",
             "oom": 1000,
             "modules": [],
         }
