@@ -427,7 +427,7 @@ MEASURED: dict[str, tuple[str, ...]] = {
         "Together that is 7 % of the recorder's time",
         "quoting into one buffer (1 %)",
         "longer reads of the event loop (1 %)",
-        "In the eighth of 30 rounds",
+        "it was 1.3 times as fast as the thread",
         "take 218 to 259 KiB each",
         "at most 160 KiB of memory",
     ),
