@@ -461,9 +461,10 @@ class TestTornLines:
             file.write(*large)
         file.write(b"two\n")
         left = large[0] + b"other\n" + large[1] + b"\n\ntwo\n"
-        assert path.read_bytes() == left
         file.write(*large)
-        assert path.read_bytes() == b"".join(large)
+        # Not compared by the assertion, which would look for the differences of megabytes.
+        is_last = path.read_bytes() == b"".join(large)
+        assert is_last
         assert [old.read_bytes() == left for old in tmp_path.glob("a-*.log")] == [True]
 
     def test_truncated_within_it(
