@@ -19,7 +19,7 @@ from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.logfiles.oldfiles import COMPRESSED
 from auditproxy.backends.logfiles.room import fault_of_room
 from auditproxy.backends.logfiles.rotation import RotatingFile
-from auditproxy.backends.logfiles.tails import whole_length
+from auditproxy.backends.logfiles.tails import is_torn, whole_length
 
 LONGEST_WRITE = MEBIBYTE
 """Bytes of lines in one write; a line that is longer is written by itself."""
@@ -160,7 +160,8 @@ class DurableFile(RotatingFile):
 
     def _settle(self) -> None:
         self._disk.sync(self._descriptor)
-        if not os.fstat(self._descriptor).st_nlink:
+        facts = os.fstat(self._descriptor)
+        if not facts.st_nlink:
             # The disk has it, and no name leads to it. A file that was renamed is another matter.
             self._gone = "deleted"
             self.close()
@@ -168,7 +169,8 @@ class DurableFile(RotatingFile):
         if self._folder_is_due:
             self._settle_folder()
         self.settled_lines = self._appended
-        self._settled_size = self._size
+        # The kernel's: where another process has written too, less would cut off what is promised.
+        self._settled_size = facts.st_size
 
     def _settle_folder(self) -> None:
         self._disk.sync_folder(self.path.absolute().parent)
@@ -202,6 +204,8 @@ class DurableFile(RotatingFile):
                 raise BlockingIOError(errno.EWOULDBLOCK, text, str(self.path))
             if self._is_doubtful and self._identity == identity and self._size > settled:
                 self._cut(settled)
+                # Where another process had cut the file, this is not the end of a line.
+                self._torn = is_torn(self.path, settled)
             if self._torn:
                 self._cut(self._last_line_end())
         except OSError:

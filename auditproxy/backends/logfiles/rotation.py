@@ -136,6 +136,8 @@ class RotatingFile:
                 written = os.write(self._descriptor, line)
         except MixedLineError:
             self._torn = True
+            # What is left of it takes room too. A size that has shrunk is _check's to find.
+            self._size = max(self._size, os.fstat(self._descriptor).st_size)
             raise
         except OSError as error:
             if error.errno in (errno.EIO, errno.ESTALE):

@@ -171,10 +171,14 @@ def _whole(plan: Plan, found: Envelope, account: Account) -> bytes:
 def members(plan: Plan, raw: bytes, start: int, end: int, depth: int, account: Account) -> bytes:
     """The members of the message in ``raw[start:end]``, without braces."""
     before = account[0]
-    slots, later = _filled(plan, raw, start, end, depth, account)
-    for rule in later:
-        finish(slots, rule, raw, depth, account)
-    written = b",".join(filter(None, slots))
+    if start == end and depth <= DEPTH_LIMIT and plan.rules is not None:
+        # Most objects have some, and a hostile one nothing else.
+        written = plan.empty
+    else:
+        slots, later = _filled(plan, raw, start, end, depth, account)
+        for rule in later:
+            finish(slots, rule, raw, depth, account)
+        written = b",".join(filter(None, slots))
     # Its parts were counted one by one until now.
     account[0] = before
     charge(account, len(written) + 2)

@@ -65,6 +65,39 @@ def test_a_line_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert disk.survived(path) == path.read_bytes() == b"a\nb\ncd\ne\nf\n"
 
 
+def test_another_process_wrote_before_a_fault(tmp_path: Path) -> None:
+    """T253: What is cut back ends where the promised lines do, and not at a size that was counted."""
+    path, disk = tmp_path / "audit.log", FaultyDisk(None, None, EIO)
+    file = durable_file(path, disk)
+    file.commit([b"first\n"])
+    with path.open("ab") as other:
+        other.write(b"of another\n")
+    file.commit([b"second\n"])
+    assert commit_fails(file, LINES).committed == 0
+    file.commit(LINES)
+    assert path.read_bytes() == b"first\nof another\nsecond\na\nb\nc\n"
+
+
+def test_another_process_cut_it_before_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T253: T256: A line that continued behind the cut leaves nothing to which another is joined."""
+    path, disk = tmp_path / "audit.log", FaultyDisk(None, EIO)
+    file = durable_file(path, disk)
+    file.commit([b"first\n"])
+    write = os.writev
+
+    def behind_a_cut(descriptor: int, parts: Sequence[bytes]) -> int:
+        os.truncate(path, 0)
+        return write(descriptor, parts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "writev", behind_a_cut)
+        assert commit_fails(file, [(b"torn line", b"\n")]).committed == 0
+    file.commit(LINES)
+    assert path.read_bytes() == b"a\nb\nc\n"
+
+
 def test_a_sync_fails_once(tmp_path: Path) -> None:
     """T253: the kernel reports it once: what was not synced is cut off, and written anew."""
     path, disk = tmp_path / "audit.log", FaultyDisk(None, EIO)

@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditproxy.apis.units import MEBIBYTE
+from auditproxy.backends.logfiles.appending import MixedLineError
 from auditproxy.backends.logfiles.rotation import (
     LineTooLongError,
     ShortWriteError,
@@ -428,6 +430,58 @@ class TestTornLines:
         file.write(b"two\n")
         file.write(b"three\n")
         assert path.read_bytes() == b"one\nto\nother\n\ntwo\nthree\n"
+
+    @staticmethod
+    def within(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
+        """Let something happen between two writes of the next large line."""
+        write = os.writev
+
+        def first(descriptor: int, parts: tuple[bytes, ...]) -> int:
+            monkeypatch.setattr(os, "writev", write)
+            written = write(descriptor, parts)
+            then()
+            return written
+
+        monkeypatch.setattr(os, "writev", first)
+
+    def test_somebody_wrote_within_it(
+        self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """T252: What is left of a large line is on lines of its own, and takes room in the file."""
+        path = tmp_path / "a.log"
+        file = rotating(path, clocks, size=4 * MEBIBYTE)
+        large = b"x" * MEBIBYTE, b"y" * MEBIBYTE, b"\n"
+
+        def other() -> None:
+            with path.open("ab") as writer:
+                writer.write(b"other\n")
+
+        self.within(monkeypatch, other)
+        with pytest.raises(MixedLineError):
+            file.write(*large)
+        file.write(b"two\n")
+        left = large[0] + b"other\n" + large[1] + b"\n\ntwo\n"
+        file.write(*large)
+        # Not compared by the assertion, which would look for the differences of megabytes.
+        is_last = path.read_bytes() == b"".join(large)
+        assert is_last
+        assert [old.read_bytes() == left for old in tmp_path.glob("a-*.log")] == [True]
+
+    def test_truncated_within_it(
+        self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """T256: A file that was cut within a large line is reported as any other."""
+        path = tmp_path / "a.log"
+        file = rotating(path, clocks, size=4 * MEBIBYTE)
+        large = b"x" * MEBIBYTE, b"y" * MEBIBYTE, b"\n"
+        file.write(*large)
+        self.within(monkeypatch, lambda: os.truncate(path, 0))
+        with pytest.raises(MixedLineError):
+            file.write(b"z" * MEBIBYTE, b"\n")
+        clocks.pass_by(1)
+        file.write(b"two\n")
+        assert path.read_bytes() == b"\ntwo\n"
+        assert clocks.reopened == ["truncated"]
 
     @pytest.mark.parametrize(
         ("found", "then"), [(b"", b"x\n"), (b"1\n", b"1\nx\n"), (b'{"a', b'{"a\nx\n')]
