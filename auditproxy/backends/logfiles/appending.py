@@ -14,29 +14,41 @@ class MixedLineError(OSError):
     """Another process wrote to the file, or cut it, in the middle of a line."""
 
 
+class BrokenOffError(OSError):
+    """The kernel took ``written`` bytes of a line, and refused what follows them."""
+
+    def __init__(self, refusal: OSError, written: int) -> None:
+        super().__init__(refusal.errno, refusal.strerror)
+        self.written = written
+
+
 def append_parts(descriptor: int, parts: Sequence[bytes], at_once: int = STEP) -> int:
     """Append the parts of a line, some at a time; return how many of its bytes the kernel took.
 
     They are fewer where there is no room for more. One call for all of them would keep the core for
     as long as it lasts, which is a tenth of a second for 100 MiB, and other threads on that core
-    would get it at the kernel's ticks alone. Raises OSError if nothing is written, and
-    MixedLineError where what is written may not be one line.
+    would get it at the kernel's ticks alone. Raises OSError, which is BrokenOffError where some of
+    it is written, and MixedLineError where what is written may not be one line.
     """
     written, start = 0, -1
+    refusal: OSError | None = None
     for step in _steps(parts, at_once):
         if written and start < 0:
             start = _position(descriptor) - written
         try:
             count = os.writev(descriptor, step)
-        except OSError:
+        except OSError as error:
             if not written:
                 raise
+            refusal = error
             break
         written += count
         if count < sum(map(len, step)):
             break
     if start >= 0 and _position(descriptor) != start + written:
         raise MixedLineError(errno.EBUSY, "another process changed the file within a line")
+    if refusal is not None:
+        raise BrokenOffError(refusal, written)
     return written
 
 

@@ -19,7 +19,12 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from auditproxy.backends.logfiles.appending import MixedLineError, append_parts, cut_back
+from auditproxy.backends.logfiles.appending import (
+    BrokenOffError,
+    MixedLineError,
+    append_parts,
+    cut_back,
+)
 from auditproxy.backends.logfiles.disk import Disk
 from auditproxy.backends.logfiles.locks import lock
 from auditproxy.backends.logfiles.oldfiles import OldFiles, Work
@@ -140,16 +145,21 @@ class RotatingFile:
             self._size = max(self._size, os.fstat(self._descriptor).st_size)
             raise
         except OSError as error:
+            if isinstance(error, BrokenOffError):
+                self._take_back(error.written)
             if error.errno in (errno.EIO, errno.ESTALE):
                 # This descriptor may never work again; the next line opens another.
                 self.close()
             raise
         if written != length:
-            self._size, is_cut = cut_back(self._descriptor, written, self._size)
-            self._torn = self._torn or not is_cut
+            self._take_back(written)
             raise ShortWriteError(f"short write: {written} of {length} bytes")
         self._torn = False
         self._size += written
+
+    def _take_back(self, written: int) -> None:
+        self._size, is_cut = cut_back(self._descriptor, written, self._size)
+        self._torn = self._torn or not is_cut
 
     def rotates_for(self, length: int) -> bool:
         """Whether the file, as it was opened last, has no room for a line of so many bytes."""

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.apis.units import MEBIBYTE
-from auditproxy.backends.logfiles.appending import MixedLineError
+from auditproxy.backends.logfiles.appending import STEP, MixedLineError
 from auditproxy.backends.logfiles.rotation import (
     LineTooLongError,
     ShortWriteError,
@@ -411,6 +411,31 @@ class TestTornLines:
         file.write(b"another ", b"line\n")
         assert path.read_bytes() == b"another line\n"
         assert [len(old.read_bytes()) for old in tmp_path.glob("a-*.log")] == [9]
+
+    @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+    def test_refused_within_a_large_line(
+        self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch, code: int
+    ) -> None:
+        """T252: what is there of a large line is cut back, and the disk's own error is known."""
+        path = tmp_path / "a.log"
+        file = rotating(path, clocks)
+        file.write(b"before\n")
+        write, calls = os.writev, [0]
+
+        def refuse(descriptor: int, parts: tuple[bytes, ...]) -> int:
+            calls[0] += 1
+            if calls[0] == 2:
+                raise OSError(code, os.strerror(code))
+            return write(descriptor, parts)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "writev", refuse)
+            with pytest.raises(OSError, match=os.strerror(code)) as caught:
+                file.write(b"x" * STEP, b"y\n")
+        assert caught.value.errno == code
+        assert path.read_bytes() == b"before\n"
+        file.write(b"behind\n")
+        assert path.read_bytes() == b"before\nbehind\n"
 
     def test_somebody_wrote_behind_it(
         self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
