@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from hypothesis import given
@@ -362,17 +362,32 @@ class TestTornLines:
     """T252: where a torn line cannot be cut off, it costs no other line."""
 
     @staticmethod
-    def halve(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None] = lambda: None) -> None:
-        """Let the kernel take half of the next write, and something happen after it."""
-        write = os.write
+    def at_next_call(
+        monkeypatch: pytest.MonkeyPatch,
+        name: str,
+        taken: Callable[[Any], Any],
+        then: Callable[[], None],
+    ) -> None:
+        """Let the next call of os.NAME take a part of its data, and something happen after it."""
+        call = getattr(os, name)
 
-        def half(descriptor: int, data: bytes) -> int:
-            monkeypatch.setattr(os, "write", write)
-            written = write(descriptor, data[: len(data) // 2])
+        def once(descriptor: int, data: Any) -> int:
+            monkeypatch.setattr(os, name, call)
+            written: int = call(descriptor, taken(data))
             then()
             return written
 
-        monkeypatch.setattr(os, "write", half)
+        monkeypatch.setattr(os, name, once)
+
+    def halve(
+        self, monkeypatch: pytest.MonkeyPatch, then: Callable[[], None] = lambda: None
+    ) -> None:
+        """Let the kernel take half of the next write, and something happen after it."""
+        self.at_next_call(monkeypatch, "write", lambda data: data[: len(data) // 2], then)
+
+    def within(self, monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
+        """Let something happen between two writes of the next large line."""
+        self.at_next_call(monkeypatch, "writev", lambda parts: parts, then)
 
     def test_after_copytruncate(
         self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
@@ -455,19 +470,6 @@ class TestTornLines:
         file.write(b"two\n")
         file.write(b"three\n")
         assert path.read_bytes() == b"one\nto\nother\n\ntwo\nthree\n"
-
-    @staticmethod
-    def within(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
-        """Let something happen between two writes of the next large line."""
-        write = os.writev
-
-        def first(descriptor: int, parts: tuple[bytes, ...]) -> int:
-            monkeypatch.setattr(os, "writev", write)
-            written = write(descriptor, parts)
-            then()
-            return written
-
-        monkeypatch.setattr(os, "writev", first)
 
     def test_somebody_wrote_within_it(
         self, tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
