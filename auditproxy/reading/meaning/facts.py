@@ -24,6 +24,7 @@ ALLOWED, FORBIDDEN, UNAUTHENTICATED, FAILED, OPEN = OUTCOMES = (
 )
 KINDS = ("human", "serviceaccount", "node", "control-plane", "anonymous", "unknown")
 SESSIONS = frozenset(("exec", "attach", "portforward"))
+_DELETIONS = ("delete", "deletecollection")
 DECISION = "authorization.k8s.io/decision"
 REASON = "authorization.k8s.io/reason"
 
@@ -109,7 +110,7 @@ class RequestFacts:
     @property
     def is_dry_run(self) -> bool:
         """Whether nothing was to be stored."""
-        return "dryRun" in self.query
+        return "dryRun" in self.query or _asks_for_dry_run(self.event)
 
     @property
     def code(self) -> int:
@@ -214,6 +215,20 @@ def groups_of(event: TrailEvent) -> tuple[str, ...]:
     """The groups of the user and of the one that the user acted as."""
     acting = event.impersonated_user
     return event.user.groups + (acting.groups if acting is not None else ())
+
+
+def is_dry_run(event: TrailEvent) -> bool:
+    """Whether nothing was to be stored; of a deletion also by its body, where the trail has it."""
+    return "dryRun=" in event.request_uri or _asks_for_dry_run(event)
+
+
+def _asks_for_dry_run(event: TrailEvent) -> bool:
+    # kubectl puts it into the DeleteOptions, and nothing into the target.
+    if event.verb not in _DELETIONS or not bytes(event.request_object):
+        return False
+    asked = _value(event.request_object)
+    named = asked.get("dryRun") if isinstance(asked, dict) else None
+    return isinstance(named, list) and bool(named)
 
 
 def name_of(event: TrailEvent) -> str:

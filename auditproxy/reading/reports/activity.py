@@ -6,7 +6,7 @@ Pure. Days are those of UTC. An address is new if it was first seen on a later d
 from collections.abc import Sequence
 
 from auditproxy.reading.meaning.events import TrailEvent
-from auditproxy.reading.meaning.facts import kind_of_name
+from auditproxy.reading.meaning.facts import is_dry_run, kind_of_name
 from auditproxy.reading.reports.access import who
 from auditproxy.reading.reports.report import COUNT, TIME, Chart, Column, Row, Section
 from auditproxy.reading.reports.tallies import Key, RequestTally, Tallies
@@ -29,7 +29,7 @@ def keys_of(event: TrailEvent, received: str) -> Sequence[Key]:
     keys = [(DAYS, user, as_whom, day)]
     if event.source_ips:
         keys.append((ADDRESSES, user, as_whom, event.source_ips[-1]))
-    if event.verb in _WRITES and "dryRun=" not in event.request_uri:
+    if event.verb in _WRITES and not is_dry_run(event):
         keys.append((WRITES, user, as_whom, day))
     return keys
 

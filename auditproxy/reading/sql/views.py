@@ -67,7 +67,8 @@ _EVENTS = """SELECT
   regexp_extract(userAgent, '^[^ (]*') AS client,
   requestReceivedTimestamp AS received,
   stageTimestamp AS staged,
-  contains(requestURI, 'dryRun=') AS dry_run,
+  contains(requestURI, 'dryRun=') OR (verb IN ('delete', 'deletecollection')
+    AND coalesce(json_array_length(requestObject, '$.dryRun'), 0) > 0) AS dry_run,
   annotations['authorization.k8s.io/decision'] AS decision,
   nullif(concat_ws('/',
     nullif(regexp_extract(annotations['authorization.k8s.io/reason'],

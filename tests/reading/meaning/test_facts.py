@@ -122,6 +122,12 @@ def test_witnesses() -> None:
 
 
 def test_dry_run() -> None:
-    """Of the query."""
+    """Of the query, and of a deletion also of its options, where kubectl has it."""
     assert facts(event("create", query="dryRun=All")).is_dry_run
+    assert facts(event("delete", requestObject={"dryRun": ["All"]})).is_dry_run
+    assert facts(event("deletecollection", requestObject={"dryRun": ["All"]})).is_dry_run
+    assert not facts(event("create", requestObject={"dryRun": ["All"]})).is_dry_run
+    others: tuple[Any, ...] = ({}, {"dryRun": []}, {"dryRun": "All"}, {"dryRun": None}, ["dryRun"])
+    for other in others:
+        assert not facts(event("delete", requestObject=other)).is_dry_run
     assert not facts(event("create")).is_dry_run

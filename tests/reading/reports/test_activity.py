@@ -18,12 +18,13 @@ def test_activity() -> None:
         at(1, verb="get"),
         at(1, verb="delete"),
         at(1, verb="delete", query="dryRun=All"),
+        at(1, verb="delete", requestObject={"dryRun": ["All"]}),
         at(3, verb="list", sourceIPs=["192.0.2.7", "198.51.100.9"]),
         at(3, user="bob", verb="list", sourceIPs=["198.51.100.9"]),
     )
     assert [
         (row["who"], row["days"], row["addresses"], row["requests"]) for row in found["users"].rows
-    ] == [("alice", 2, 2, 4), ("bob", 1, 1, 1)]
+    ] == [("alice", 2, 2, 5), ("bob", 1, 1, 1)]
     assert [(row["who"], row["address"]) for row in found["newAddresses"].rows] == [
         ("alice", "198.51.100.9")
     ]

@@ -37,6 +37,8 @@ TRAIL = [
     event("get", "pods", stage=PANIC, code=500, user="system:node:n1", at="09:05:00"),
     event("delete", "nodes", "n", at="09:06:00", query="dryRun=All", user="system:kube-scheduler",
           annotations={"authorization.k8s.io/reason": REASON, "authorization.k8s.io/decision": "allow"}),
+    event("delete", "pods", "p", at="09:06:30", requestObject={"dryRun": ["All"]}),
+    event("delete", "pods", "q", at="09:06:40", requestObject={"dryRun": "All"}),
     event("create", "pods", at="09:07:00", requestObject={"metadata": {"name": "made"}}, code=201,
           impersonatedUser={"username": "bob", "groups": ["ops"]}, sourceIPs=["10.0.0.1", "192.0.2.7"]),
     event("create", "pods", stage=RECEIVED, at="09:08:00", audit_id="o", user="system:anonymous"),
