@@ -84,7 +84,7 @@ def test_the_example_is_a_sound_configuration() -> None:
 
 _NAMES = (
     # kubectl
-    "all as cert context copy-to current duration flatten from-file key minify output raw selector since"
+    "all as cert context copy-to current dry-run duration flatten from-file key minify output raw selector since"
     " token type user"
     # kube-apiserver
     " enable-bootstrap-token-auth"
