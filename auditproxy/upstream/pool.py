@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Awaitable
 
 import msgspec
 
-from auditproxy.sockets.flow import Flow
 from auditproxy.sockets.transport import has_something_to_read
 from auditproxy.tunnel.protocols import is_upgrade_protocol
 from auditproxy.upstream.connection import UpstreamConnection
@@ -33,10 +32,9 @@ from auditproxy.upstream.messages import (
     UpstreamProtocolError,
     UpstreamRequest,
     UpstreamRequestError,
-    UpstreamTimeout,
     UpstreamUnreachable,
 )
-from auditproxy.upstream.switching import NotSwitched, Switched, switch_fault
+from auditproxy.upstream.switching import NotSwitched, Switched, UntilHead, switch_fault
 
 _RESENDABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 _CLOSE_TIMEOUT = 1.0
@@ -158,7 +156,7 @@ class UpstreamPool:
             raise UpstreamRequestError("not a protocol that may be tunnelled")
         head_bytes = write_head(request)
         connection = await self._connect()
-        deadline = _UntilHead(sink)
+        deadline = UntilHead(sink)
         if handshake_deadline:
             deadline.start(connection, self._loop, self._limits.upgrade_timeout)
         try:
@@ -311,35 +309,3 @@ class UpstreamPool:
 def _may_be_sent_again(request: UpstreamRequest) -> bool:
     """Return whether resending the request has no further effect and is possible."""
     return request.method in _RESENDABLE and not isinstance(request.body, AsyncIterator)
-
-
-class _UntilHead:
-    """Passes an answer on; fails the exchange if the head does not arrive in time."""
-
-    __slots__ = ("_handle", "_sink")
-
-    def __init__(self, sink: ResponseSink) -> None:
-        self._sink = sink
-        self._handle: asyncio.TimerHandle | None = None
-
-    def start(
-        self, connection: UpstreamConnection, loop: asyncio.AbstractEventLoop, seconds: float
-    ) -> None:
-        """Start the timer."""
-        error = UpstreamTimeout(f"the upstream did not answer the upgrade within {seconds:g} s")
-        self._handle = loop.call_later(seconds, connection.fail, error)
-
-    def cancel(self) -> None:
-        """Stop the timer: the answer began, or the exchange ended."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-    def head(self, head: ResponseHead, flow: Flow, *, follows: bool) -> None:
-        """Stop the timer and pass the head on."""
-        self.cancel()
-        self._sink.head(head, flow, follows=follows)
-
-    def data(self, chunk: bytes) -> None:
-        """Pass a piece of the body on."""
-        self._sink.data(chunk)

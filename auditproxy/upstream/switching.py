@@ -1,4 +1,4 @@
-"""Upgrades: verification of a 101.
+"""Upgrades: a head in time, and verification of a 101.
 
 The two connections are joined only after a verified 101: the upstream must confirm the
 requested protocol, one of the two that kube-apiserver streams (and, for WebSocket, return
@@ -10,9 +10,16 @@ import asyncio
 
 import msgspec
 
+from auditproxy.sockets.flow import Flow
 from auditproxy.tunnel.protocols import WEBSOCKET, is_upgrade_protocol, websocket_accept
 from auditproxy.tunnel.tie import TunnelSide
-from auditproxy.upstream.messages import ResponseHead, UpstreamRequest
+from auditproxy.upstream.connection import UpstreamConnection
+from auditproxy.upstream.messages import (
+    ResponseHead,
+    ResponseSink,
+    UpstreamRequest,
+    UpstreamTimeout,
+)
 
 
 class Switched(msgspec.Struct, frozen=True, gc=False):
@@ -62,3 +69,35 @@ def switch_fault(head: ResponseHead, request: UpstreamRequest) -> str | None:
 def _values(headers: tuple[tuple[bytes, bytes], ...], name: bytes) -> list[bytes]:
     """Return all values of one header; ``name`` is in lower case."""
     return [value for header, value in headers if header.lower() == name]
+
+
+class UntilHead:
+    """Passes an answer on; fails the exchange if the head does not arrive in time."""
+
+    __slots__ = ("_handle", "_sink")
+
+    def __init__(self, sink: ResponseSink) -> None:
+        self._sink = sink
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(
+        self, connection: UpstreamConnection, loop: asyncio.AbstractEventLoop, seconds: float
+    ) -> None:
+        """Start the timer."""
+        error = UpstreamTimeout(f"the upstream did not answer the upgrade within {seconds:g} s")
+        self._handle = loop.call_later(seconds, connection.fail, error)
+
+    def cancel(self) -> None:
+        """Stop the timer: the answer began, or the exchange ended."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def head(self, head: ResponseHead, flow: Flow, *, follows: bool) -> None:
+        """Stop the timer and pass the head on."""
+        self.cancel()
+        self._sink.head(head, flow, follows=follows)
+
+    def data(self, chunk: bytes) -> None:
+        """Pass a piece of the body on."""
+        self._sink.data(chunk)
