@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from auditproxy.sessions.wire.frames import BINARY
+from tests.bench import cat
 from tests.bench.figures import percentile
 from tests.bench.processes import Process
 from tests.bench.shells import BULK, KEY, MODES, SENT_BACK
@@ -26,6 +27,7 @@ from tests.bench.small import client_context, connect
 from tests.fakes.spdy import Client
 from tests.fakes.waiting import pause, until
 from tests.fakes.websocket import masked
+from tests.kubectl import kubectl_binaries, minor_version
 
 KEYS = 200
 """Keys of a round; there are ten times as many rounds as of bulk, which take a second each."""
@@ -41,6 +43,8 @@ WHAT = {
            too fast is left out and noted; whole: it is Deny, output waits for the recorder, and
            all is recorded""",
     "plain": "the same of a text without colours, as of cat of a file of code",
+    "cat": """`kubectl exec -it p -- cat FILE` with a real kubectl, a real cat, and real terminals on both
+           sides: MiB a second as kubectl's terminal shows it, otherwise as bulk""",
     "many": f"{SESSIONS} sessions at once, each with a command: memory of each",
     "forward": f"""{FORWARDS} port-forwards at once, each of {CONNECTIONS} connections that stay open,
            as many as are followed: memory of each""",
@@ -203,10 +207,16 @@ def compared(unrecorded: Sequence[float], recorded: Sequence[float]) -> str:
     return f"{statistics.median(ratios):.2f} ({low:.2f} to {high:.2f})"
 
 
-async def speeds(upstream: Process, loop: str, name: str, key: bytes, rounds: int) -> None:
-    """Print the lines of ``bulk`` or ``plain``."""
+async def speeds(
+    upstream: Process,
+    loop: str,
+    name: str,
+    measure: Callable[[Proxy], Awaitable[float]],
+    rounds: int,
+) -> None:
+    """Print the lines of ``bulk``, ``plain`` or ``cat``."""
     async with proxies(upstream, loop, MODES) as started:
-        unrecorded, *others = await interleaved(partial(bulk, key), started, rounds)
+        unrecorded, *others = await interleaved(measure, started, rounds)
         for mode, proxy, figures in zip(list(MODES)[1:], started[1:], others, strict=True):
             await until(lambda: len(proxy.ended()) > rounds, "the session log has all")  # noqa: B023
             sessions = proxy.ended()
@@ -218,6 +228,27 @@ async def speeds(upstream: Process, loop: str, name: str, key: bytes, rounds: in
                 f"{compared(unrecorded, figures)}, {share:.0%} of it in the recording",
                 flush=True,
             )
+
+
+async def shown_by_kubectl(loop: str, rounds: int) -> None:
+    """Print the lines of ``cat``."""
+    kubectl = next((one for one in kubectl_binaries() if minor_version(one) >= 30), None)
+    if kubectl is None:
+        print(f"{loop:8} cat      skipped: no kubectl of 1.30 or newer")
+        return
+    upstream = await Process.start(module="tests.bench.pods")
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            shown = cat.make_file(Path(name))
+
+            async def measure(proxy: Proxy) -> float:
+                server = f"https://127.0.0.1:{proxy.process.port}"
+                kubeconfig = cat.make_kubeconfig(proxy.folder, server)
+                return await cat.speed(kubectl, kubeconfig, shown)
+
+            await speeds(upstream, loop, "cat", measure, rounds)
+    finally:
+        await upstream.stop()
 
 
 async def costs(upstream: Process, loop: str, rounds: int) -> None:
@@ -253,7 +284,9 @@ async def main(names: Sequence[str], loops: Sequence[str], rounds: int) -> None:
                 await costs(upstream, loop, rounds)
             for name, key in (("bulk", b"B"), ("plain", b"P")):
                 if name in names:
-                    await speeds(upstream, loop, name, key, rounds)
+                    await speeds(upstream, loop, name, partial(bulk, key), rounds)
+            if "cat" in names:
+                await shown_by_kubectl(loop, rounds)
             if "many" in names:
                 await sizes(upstream, loop, "many", with_a_command, SESSIONS)
             if "forward" in names:
@@ -289,7 +322,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--only", type=measures, default=list(WHAT), metavar="NAME,...", help="some of these"
     )
-    made.add_argument("--rounds", type=count, default=15, help="of keys, bulk and plain (15)")
+    made.add_argument("--rounds", type=count, default=15, help="of keys, bulk, plain and cat (15)")
     has_uvloop = importlib.util.find_spec("uvloop") is not None
     loops = ["asyncio", *(["uvloop"] if has_uvloop else [])]
     made.add_argument("--loop", choices=loops, help="one event loop, not both")
