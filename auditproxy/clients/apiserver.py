@@ -17,6 +17,7 @@ from auditproxy.clients.retry import pauses
 from auditproxy.kubeconfig.credentials import Credential, CredentialError, NoCredential
 from auditproxy.request.headers import RawHeaders
 from auditproxy.sockets.flow import Flow
+from auditproxy.sockets.pieces import Piece
 from auditproxy.upstream.messages import (
     ResponseHead,
     ResponseSink,
@@ -83,12 +84,17 @@ class CollectingSink:
         if head.content_length is not None and head.content_length > self._limit:
             self._refuse()
 
-    def data(self, chunk: bytes) -> None:
+    @property
+    def keeps_data(self) -> bool:
+        """All of it."""
+        return True
+
+    def data(self, chunk: Piece) -> None:
         """Receive a piece of the body."""
         self._size += len(chunk)
         if self._size > self._limit:
             self._refuse()
-        self._pieces.append(chunk)
+        self._pieces.append(bytes(chunk))
 
     def _refuse(self) -> NoReturn:
         raise ReviewError(f"the answer is larger than {self._limit} bytes")

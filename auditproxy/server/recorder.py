@@ -143,6 +143,11 @@ class Recorder(BodyRecording):
         )
         self._response = self._shared.room.new(limit) if limit else None
 
+    @property
+    def keeps_data(self) -> bool:
+        """Whether the answer's body is copied."""
+        return self._response is not None
+
     def data(self, chunk: bytes) -> None:
         """A piece of the answer's body."""
         if self._response is not None:

@@ -9,6 +9,7 @@ the flow that ``head`` was given.
 from auditproxy.downstream.connection import ClientConnection
 from auditproxy.downstream.responses import REASONS
 from auditproxy.sockets.flow import Flow
+from auditproxy.sockets.pieces import Piece
 from auditproxy.upstream.messages import ResponseHead
 
 _CHUNK_END = b"\r\n"
@@ -64,7 +65,7 @@ class ResponseRelay:
         if flow is not None and self._connection.writing_paused:
             flow.pause()
 
-    def data(self, chunk: bytes) -> None:
+    def data(self, chunk: Piece) -> None:
         """Write a piece of the body in the client's framing."""
         transport = self._transport
         if transport is None or transport.is_closing():

@@ -244,6 +244,11 @@ class SeveralRecorder(Recorder):
             each.head(head, code, info, long_running=long_running, is_head=is_head)
         self._responses = _kept_once(self._recorders, "_response")
 
+    @property
+    def keeps_data(self) -> bool:
+        """Whether one of them copies the answer's body."""
+        return bool(self._responses)
+
     def data(self, chunk: bytes) -> None:
         """A piece of the answer's body."""
         for copy in self._responses:

@@ -14,6 +14,7 @@ from auditproxy.request.warnings import warning_headers
 from auditproxy.server.exchange import Exchange
 from auditproxy.server.relay import ResponseRelay
 from auditproxy.sockets.flow import Flow
+from auditproxy.sockets.pieces import Piece
 from auditproxy.tunnel.protocols import WEBSOCKET
 from auditproxy.upstream.messages import ResponseHead
 
@@ -26,7 +27,16 @@ _REFUSALS = frozenset({401, 403})
 class Tee:
     """Gives the answer to ``user``'s request to the exchange's recorder and to its client."""
 
-    __slots__ = ("_exchange", "_flow", "_head", "_held", "_held_size", "_relay", "_user")
+    __slots__ = (
+        "_exchange",
+        "_flow",
+        "_head",
+        "_held",
+        "_held_size",
+        "_is_copied",
+        "_relay",
+        "_user",
+    )
 
     def __init__(self, exchange: Exchange, user: UserInfo) -> None:
         self._exchange = exchange
@@ -42,6 +52,7 @@ class Tee:
         self._flow: Flow | None = None
         self._held: list[bytes] | None = None
         self._held_size = 0
+        self._is_copied = False
 
     def head(self, head: ResponseHead, flow: Flow, *, follows: bool) -> None:
         """Take the upstream's head; raises UpstreamCredentialRefused where it refuses us."""
@@ -60,6 +71,7 @@ class Tee:
             long_running=exchange.long_running,
             is_head=exchange.method == "HEAD",
         )
+        self._is_copied = exchange.recorder.keeps_data
         self._head = head
         self._flow = flow
         if exchange.long_running and head.status >= 400:
@@ -69,13 +81,19 @@ class Tee:
             if exchange.long_running:
                 flow.linger()
 
-    def data(self, chunk: bytes) -> None:
+    @property
+    def keeps_data(self) -> bool:
+        """Whether the record copies the body, or it is held."""
+        return self._held is not None or self._is_copied
+
+    def data(self, chunk: Piece) -> None:
         """Take a piece of the body."""
-        self._exchange.recorder.data(chunk)
+        if self._is_copied:
+            self._exchange.recorder.data(bytes(chunk))
         if self._held is None:
             self._relay.data(chunk)
             return
-        self._held.append(chunk)
+        self._held.append(bytes(chunk))
         self._held_size += len(chunk)
         if self._held_size > HELD_ANSWER_LIMIT:
             self._let_go()

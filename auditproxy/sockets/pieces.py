@@ -7,9 +7,14 @@ memory of that size anew for each such answer's piece and each copy of it, which
 its encryption. asyncio reads 16 KiB, one turn of the loop for each record of TLS. In pieces, both
 get 128 KiB at a time: enough to make turns and system calls rare, little enough to be taken from
 memory that is there, and to stay in a core's cache until it is written.
+
+uvloop decrypts to one memory for all connections. A protocol that keeps nothing of a piece is lent
+it there; others get a copy. Memory that is still held afterwards, by whatever it was passed on to,
+stays with it: the next piece comes to another.
 """
 
 import asyncio
+import sys
 from asyncio import sslproto
 from typing import Any
 
@@ -21,35 +26,80 @@ PIECE = 128 * 1024
 SHORT = 4096
 """Bytes of a read below which no more is expected to follow at once."""
 
-_BUFFER = memoryview(bytearray(PIECE))
-"""What uvloop decrypts to, for all connections: it is copied before anything else is read."""
+Piece = bytes | memoryview
+"""Bytes, or a memoryview of some that are lent."""
+
+
+class PieceProtocol(asyncio.Protocol):
+    """Is read in pieces: copies, or lent ones while it takes them."""
+
+    __slots__ = ()
+
+    @property
+    def takes_lent(self) -> bool:
+        """Whether nothing of what comes next is kept."""
+        return False
+
+    def lent_received(self, piece: memoryview) -> None:
+        """Take a piece whose memory is the next one's, once this has returned."""
+        raise NotImplementedError
+
+
+class Desk:
+    """The memory that pieces are decrypted to, one at a time."""
+
+    __slots__ = ("_at_rest", "_memory", "view")
+
+    def __init__(self) -> None:
+        self._renew()
+
+    def _renew(self) -> None:
+        self._memory = bytearray(PIECE)
+        self.view = memoryview(self._memory)
+        self._at_rest = sys.getrefcount(self._memory)
+
+    def hand_to(self, protocol: PieceProtocol, size: int) -> None:
+        """Give a protocol the first ``size`` bytes: lent, or a copy."""
+        if not protocol.takes_lent:
+            protocol.data_received(bytes(self.view[:size]))
+            return
+        try:
+            # A view of its own: as long as it or a part of it is held, so is the memory.
+            protocol.lent_received(memoryview(self._memory)[:size])
+        finally:
+            if sys.getrefcount(self._memory) > self._at_rest:
+                self._renew()
+
+
+_DESK = Desk()
+"""The one of all connections: each piece is dealt with before anything else is read."""
 
 
 class _Receiver(asyncio.BufferedProtocol):
-    """Passes what comes in the shared buffer to a protocol, and all else as it is."""
+    """Passes what comes to the desk to a protocol, and all else as it is."""
 
     __slots__ = (
-        "_data_received",
+        "_protocol",
         "connection_lost",
         "eof_received",
         "pause_writing",
         "resume_writing",
     )
 
-    def __init__(self, protocol: asyncio.Protocol) -> None:
-        self._data_received = protocol.data_received
+    def __init__(self, protocol: PieceProtocol) -> None:
+        self._protocol = protocol
         self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
         self.eof_received = protocol.eof_received  # type: ignore[method-assign]
         self.pause_writing = protocol.pause_writing  # type: ignore[method-assign]
         self.resume_writing = protocol.resume_writing  # type: ignore[method-assign]
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return the shared buffer."""
-        return _BUFFER
+        """Return the desk's memory."""
+        return _DESK.view
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Pass on a copy: the next connection's bytes come to the same place."""
-        self._data_received(bytes(_BUFFER[:nbytes]))
+        """Pass on what came."""
+        _DESK.hand_to(self._protocol, nbytes)
 
 
 class ReadingInPieces:
@@ -57,7 +107,7 @@ class ReadingInPieces:
 
     __slots__ = ("_protocol", "_transport", "has_begun")
 
-    def __init__(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> None:
+    def __init__(self, transport: asyncio.Transport, protocol: PieceProtocol) -> None:
         self._transport = transport
         self._protocol = protocol
         self.has_begun = False

@@ -14,6 +14,7 @@ import re
 from enum import Enum
 from typing import Protocol
 
+from auditproxy.sockets.pieces import Piece
 from auditproxy.sockets.transport import release_write_buffer
 from auditproxy.upstream.framing import ChunkedDecoder
 from auditproxy.upstream.heads import AnswerHeads
@@ -86,6 +87,7 @@ class Answer:
         "keep_alive",
         "rest",
         "state",
+        "takes_lent",
     )
 
     def __init__(
@@ -114,6 +116,8 @@ class Answer:
         self.any_byte = False
         self.ended = False
         self.keep_alive = False
+        self.takes_lent = False
+        """Whether the next bytes may be lent: they are a body's, and nothing of it is kept."""
         self.rest = b""
 
     def pause(self) -> None:
@@ -135,8 +139,8 @@ class Answer:
         """Detach from the connection: pause and resume have no effect from now on."""
         self._source = None
 
-    def receive(self, data: bytes) -> None:
-        """Process the next bytes; must not be called after the end.
+    def receive(self, data: Piece) -> None:
+        """Process the next bytes, lent ones if it takes them; not to be called after the end.
 
         Raises UpstreamProtocolError, and any exception of the sink.
         """
@@ -149,7 +153,7 @@ class Answer:
             self._sink.data(data)
         else:
             self.any_byte = True
-            self._head_received(data)
+            self._head_received(bytes(data))
 
     def end_of_stream(self) -> bool:
         """Handle the upstream's close; return whether that completes the answer."""
@@ -239,6 +243,7 @@ class Answer:
             self._sink.head(head, self, follows=bool(rest and length))
             if rest or not length:
                 self._length_received(rest)
+        self.takes_lent = not self.ended and not self._sink.keeps_data
 
     def _chunks_begin(self, head: ResponseHead, rest: bytes) -> None:
         """HEAD -> CHUNKED: pass on the head, and what came of the body with it."""
@@ -256,19 +261,19 @@ class Answer:
         if after is not None:
             self._complete(after)
 
-    def _length_received(self, data: bytes) -> None:
+    def _length_received(self, data: Piece) -> None:
         """Pass on a body of known length and count the remaining bytes."""
         wanted = self._remaining
         if len(data) < wanted:
             self._remaining = wanted - len(data)
             self._sink.data(data)
             return
-        rest = data[wanted:]
+        rest = bytes(data[wanted:])
         if wanted:
             self._sink.data(data[:wanted])
         self._complete(rest)
 
-    def _chunked_received(self, data: bytes) -> None:
+    def _chunked_received(self, data: Piece) -> None:
         """Decode chunks; call the sink once for all payload received together."""
         assert self._chunks is not None
         payload, rest = self._chunks.feed(data)
@@ -280,5 +285,6 @@ class Answer:
     def _complete(self, rest: bytes) -> None:
         """LENGTH, CHUNKED or UNTIL_CLOSE -> COMPLETE."""
         self.state = _COMPLETE
+        self.takes_lent = False
         self.rest = rest
         self.ended = True

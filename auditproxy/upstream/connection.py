@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import cast
 
-from auditproxy.sockets.pieces import ReadingInPieces
+from auditproxy.sockets.pieces import Piece, PieceProtocol, ReadingInPieces
 from auditproxy.sockets.reading import COUNTED, Reading
 from auditproxy.sockets.transport import prepare_transport
 from auditproxy.tunnel.tie import TunnelReceiver
@@ -47,7 +47,7 @@ class ConnectionState(Enum):
 _IDLE, _BUSY, _DONE, _SWITCHED, _TUNNEL, _CLOSED = ConnectionState
 
 
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection(PieceProtocol):
     """A connection created by a pool; ``on_lost`` is called once when it is gone."""
 
     __slots__ = (
@@ -229,22 +229,8 @@ class UpstreamConnection(asyncio.Protocol):
         if state is _BUSY:
             if self._taker is not None:
                 self._taker.received(data)
-                return
-            answer = self._answer
-            if answer is None:
-                return  # cancelled; the transport is being aborted
-            try:
-                answer.receive(data)
-            except Exception as error:
-                # Not HTTP, or an error of the sink: raise it from the exchange.
-                self.fail(error)
-                return
-            if answer.ended:
-                self._answer_ended(answer)
             else:
-                if len(data) >= COUNTED:
-                    self._reading.take(len(data))
-                self._pieces.follow(len(data))
+                self._read(data)
         elif state is _TUNNEL:
             assert self._receiver is not None
             self._receiver.data_received(data)
@@ -253,6 +239,32 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             # Unsolicited: kept, these bytes would be read as the answer to the next request.
             self.transport.abort()
+
+    @property
+    def takes_lent(self) -> bool:
+        """Whether what comes next may be lent."""
+        return self._taker is None and self._answer is not None and self._answer.takes_lent
+
+    def lent_received(self, piece: memoryview) -> None:
+        """Pass bytes to the answer, which takes lent ones."""
+        self._read(piece)
+
+    def _read(self, data: Piece) -> None:
+        answer = self._answer
+        if answer is None:
+            return  # cancelled; the transport is being aborted
+        try:
+            answer.receive(data)
+        except Exception as error:
+            # Not HTTP, or an error of the sink: raise it from the exchange.
+            self.fail(error)
+        else:
+            if answer.ended:
+                self._answer_ended(answer)
+                return
+            if len(data) >= COUNTED:
+                self._reading.take(len(data))
+            self._pieces.follow(len(data))
 
     def eof_received(self) -> bool:
         """End an unframed body or a tunnel's half, otherwise fail; called by the loop."""
@@ -266,7 +278,7 @@ class UpstreamConnection(asyncio.Protocol):
             if answer.end_of_stream():
                 self._answer_ended(answer)
             else:
-                self.fail(self._closed_early(answer, None))
+                self.fail(UpstreamClosedEarly.of(any_byte=answer.any_byte, why=None))
         return False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -282,7 +294,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._taker is not None:
             self._lost_early(exc)
         elif self._state is _BUSY and self._answer is not None:
-            self.fail(self._closed_early(self._answer, exc))
+            self.fail(UpstreamClosedEarly.of(any_byte=self._answer.any_byte, why=exc))
         self._state = _CLOSED
         self._sending.wake()
         receiver, self._receiver = self._receiver, None
@@ -295,14 +307,7 @@ class UpstreamConnection(asyncio.Protocol):
         taker, self._taker = self._taker, None
         self.transport.abort()
         if taker is not None:
-            taker.lost(self._closed_early(None, exc))
-
-    def _closed_early(self, answer: Answer | None, exc: Exception | None) -> UpstreamClosedEarly:
-        any_byte = answer is not None and answer.any_byte
-        when = "inside its answer" if any_byte else "before it answered"
-        how = f" ({type(exc).__name__})" if exc is not None else ""
-        text = f"the upstream closed the connection {when}{how}"
-        return UpstreamClosedEarly(text, any_response_byte=any_byte)
+            taker.lost(UpstreamClosedEarly.of(any_byte=False, why=exc))
 
     def is_closing(self) -> bool:
         """Return whether the connection is closing or gone."""

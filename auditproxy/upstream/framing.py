@@ -17,6 +17,7 @@ import httptools
 from auditproxy.request.headerlines import UnwritableHeadersError, header_lines
 from auditproxy.request.headers import RawHeaders
 from auditproxy.request.responseheaders import response_facts
+from auditproxy.sockets.pieces import Piece
 from auditproxy.upstream.messages import (
     ResponseHead,
     UpstreamProtocolError,
@@ -40,6 +41,7 @@ _SIZE_LINE = re.compile(
 _TRAILER_LINE = re.compile(rb"%b:[^\x00-\x08\x0a-\x1f\x7f]*" % _TOKEN_TEXT)
 _TARGET = re.compile(rb"/[^ \r\n\0]*")
 _UPGRADE = re.compile(rb"[^\r\n\0]+")
+_LINE_END = re.compile(rb"\r\n")
 _UNFIT_FOR_REASON = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 _VERSIONS = {"1.1": (1, 1), "1.0": (1, 0)}
@@ -211,10 +213,10 @@ class ChunkedDecoder:
         self._held = b""
         self._trailers = 0
 
-    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
+    def feed(self, data: Piece) -> tuple[Piece, bytes | None]:
         """Return the payload in ``data``, and the bytes after the body once it has ended, or None.
 
-        Raises UpstreamProtocolError.
+        The payload is ``data`` itself where that is payload only. Raises UpstreamProtocolError.
         """
         if self._held:
             data = self._held + data
@@ -235,23 +237,24 @@ class ChunkedDecoder:
                 position = end
                 self._state = self._DATA_END
             if self._state == self._DATA_END:
-                if data[position : position + 2] != b"\r\n":
-                    if not b"\r\n".startswith(data[position:]):
+                if bytes(view[position : position + 2]) != b"\r\n":
+                    held = bytes(view[position:])
+                    if not b"\r\n".startswith(held):
                         raise UpstreamProtocolError("a chunk does not end with a line break")
-                    self._held = data[position:]
+                    self._held = held
                     return _joined(pieces), None
                 position += 2
                 self._state = self._SIZE
-            line_end = data.find(b"\r\n", position)
+            line_end = _line_end(data, position)
             if line_end < 0:
-                self._hold(data[position:])
+                self._hold(bytes(view[position:]))
                 return _joined(pieces), None
-            line = data[position:line_end]
+            line = bytes(view[position:line_end])
             position = line_end + 2
             if self._state == self._SIZE:
                 self._size_line(line)
             elif not line:
-                return _joined(pieces), data[position:]
+                return _joined(pieces), bytes(view[position:])
             else:
                 self._trailer_line(line)
 
@@ -277,6 +280,14 @@ class ChunkedDecoder:
         self._trailers += len(line) + 2
         if self._trailers > MAXIMUM_TRAILERS or _TRAILER_LINE.fullmatch(line) is None:
             raise UpstreamProtocolError("the chunked body's trailers are invalid")
+
+
+def _line_end(data: Piece, position: int) -> int:
+    """Where the next line ends, -1 without an end."""
+    if isinstance(data, bytes):
+        return data.find(b"\r\n", position)
+    found = _LINE_END.search(data, position)
+    return -1 if found is None else found.start()
 
 
 def _joined(pieces: list[memoryview]) -> bytes:

@@ -15,13 +15,14 @@ body: both carry credentials.
 
 import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 import msgspec
 
 from auditproxy.request.headers import RawHeaders
 from auditproxy.request.responseheaders import NO_RESPONSE_FACTS, ResponseFacts
 from auditproxy.sockets.flow import Flow
+from auditproxy.sockets.pieces import Piece
 
 
 class UpstreamError(Exception):
@@ -57,6 +58,14 @@ class UpstreamClosedEarly(UpstreamError):  # noqa: N818 - the name says what hap
     def __init__(self, message: str, *, any_response_byte: bool = False) -> None:
         super().__init__(message)
         self.any_response_byte = any_response_byte
+
+    @classmethod
+    def of(cls, *, any_byte: bool, why: Exception | None) -> Self:
+        """One that says whether an answer had begun, and what the transport reported."""
+        when = "inside its answer" if any_byte else "before it answered"
+        how = f" ({type(why).__name__})" if why is not None else ""
+        text = f"the upstream closed the connection {when}{how}"
+        return cls(text, any_response_byte=any_byte)
 
 
 class UpstreamProtocolError(UpstreamError):
@@ -213,5 +222,12 @@ class ResponseSink(Protocol):
         ``follows``: a piece of its body came with it, and is passed right after this call.
         """
 
-    def data(self, chunk: bytes) -> None:
-        """Receive a piece of the body, decoded from chunks; never empty."""
+    @property
+    def keeps_data(self) -> bool:
+        """Whether pieces of the body are kept after ``data``; others may be lent."""
+
+    def data(self, chunk: Piece) -> None:
+        """Receive a piece of the body, decoded from chunks; never empty.
+
+        A memoryview is lent: its memory has other bytes soon after this has returned.
+        """

@@ -11,6 +11,7 @@ import asyncio
 import msgspec
 
 from auditproxy.sockets.flow import Flow
+from auditproxy.sockets.pieces import Piece
 from auditproxy.tunnel.protocols import WEBSOCKET, is_upgrade_protocol, websocket_accept
 from auditproxy.tunnel.tie import TunnelSide
 from auditproxy.upstream.connection import UpstreamConnection
@@ -98,6 +99,11 @@ class UntilHead:
         self.cancel()
         self._sink.head(head, flow, follows=follows)
 
-    def data(self, chunk: bytes) -> None:
+    @property
+    def keeps_data(self) -> bool:
+        """Whether the sink keeps it."""
+        return self._sink.keeps_data
+
+    def data(self, chunk: Piece) -> None:
         """Pass a piece of the body on."""
         self._sink.data(chunk)

@@ -21,6 +21,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from auditproxy.sockets.pieces import Piece
 from tests.fakes.waiting import turns
 
 DEADLINE = 5.0
@@ -318,9 +319,12 @@ def answer(status: int = 200, body: bytes = b"", *headers: bytes, reason: bytes 
 
 
 class RecordingSink:
-    """A ResponseSink that keeps everything; ``pause_at_head`` pauses the flow at once."""
+    """A ResponseSink that keeps everything; ``pause_at_head`` pauses the flow at once.
 
-    def __init__(self, *, pause_at_head: bool = False) -> None:
+    ``takes_lent``: it copies what it keeps; ``lent`` counts the bytes that were.
+    """
+
+    def __init__(self, *, pause_at_head: bool = False, takes_lent: bool = False) -> None:
         self.response: Any = None
         self.follows: bool | None = None
         self.flow: Any = None
@@ -328,6 +332,8 @@ class RecordingSink:
         self.started = asyncio.Event()
         self.received = asyncio.Event()
         self._pause = pause_at_head
+        self._takes_lent = takes_lent
+        self.lent = 0
 
     def head(self, head: Any, flow: Any, *, follows: bool) -> None:
         assert self.response is None, "two heads"
@@ -338,9 +344,16 @@ class RecordingSink:
             flow.pause()
         self.started.set()
 
-    def data(self, chunk: bytes) -> None:
+    @property
+    def keeps_data(self) -> bool:
+        return not self._takes_lent
+
+    def data(self, chunk: Piece) -> None:
         assert chunk
-        self.pieces.append(chunk)
+        if isinstance(chunk, memoryview):
+            assert self._takes_lent
+            self.lent += len(chunk)
+        self.pieces.append(bytes(chunk))
         self.received.set()
 
     @property

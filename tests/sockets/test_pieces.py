@@ -1,12 +1,15 @@
 """Reading in pieces: a connection's bytes are the same, no piece is too long, and memory goes back."""
 
 import asyncio
+import contextlib
 import ssl
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import pytest
 
-from auditproxy.sockets.pieces import PIECE, SHORT, ReadingInPieces
+from auditproxy.sockets.pieces import PIECE, SHORT, Desk, PieceProtocol, ReadingInPieces
 from auditproxy.sockets.reading import COUNTED
 from auditproxy.sockets.transport import TLS_READ_SIZE
 from tests.fakes.certificates import Contexts, localhost_contexts
@@ -29,10 +32,12 @@ def small_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asyncio.sslproto.SSLProtocol.max_size", TLS_READ_SIZE)
 
 
-class Reader(asyncio.Protocol):
-    """Reads in pieces from its first byte on."""
+class Reader(PieceProtocol):
+    """Reads in pieces from its first byte on; lent ones where it says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_lent: bool = False) -> None:
+        self._takes_lent = takes_lent
+        self.lent = 0
         self.received = bytearray()
         self.longest = 0
         self.events: list[str] = []
@@ -49,6 +54,15 @@ class Reader(asyncio.Protocol):
         self.received += data
         self.longest = max(self.longest, len(data))
 
+    @property
+    def takes_lent(self) -> bool:
+        return self._takes_lent
+
+    def lent_received(self, piece: memoryview) -> None:
+        assert self.takes_lent
+        self.lent += len(piece)
+        self.data_received(bytes(piece))
+
     def eof_received(self) -> bool:
         self.events.append("end")
         return False
@@ -63,16 +77,32 @@ class Reader(asyncio.Protocol):
         self.events.append("room")
 
 
-async def connected(upstream: FakeUpstream, client: ssl.SSLContext | None) -> Reader:
+class Holder(Reader):
+    """Keeps what it was lent, as a transport would that cannot write it yet."""
+
+    def __init__(self) -> None:
+        super().__init__(takes_lent=True)
+        self.held: list[memoryview] = []
+
+    def lent_received(self, piece: memoryview) -> None:
+        self.lent += len(piece)
+        self.received += piece
+        # Part of it, of which the first view knows nothing.
+        self.held.append(piece[len(piece) // 2 :])
+
+
+async def connected(
+    upstream: FakeUpstream, client: ssl.SSLContext | None, reader: Callable[[], Reader] = Reader
+) -> Reader:
     """A reader of one more connection."""
-    _, reader = await asyncio.get_running_loop().create_connection(
-        Reader,
+    _, made = await asyncio.get_running_loop().create_connection(
+        reader,
         upstream.host,
         upstream.port,
         ssl=client,
         server_hostname="localhost" if client else None,
     )
-    return reader
+    return made
 
 
 async def test_connections_that_share_a_buffer_get_their_own_bytes(contexts: Contexts) -> None:
@@ -84,7 +114,8 @@ async def test_connections_that_share_a_buffer_get_their_own_bytes(contexts: Con
         connection.send(bytes((at * number) & 255 for at in range(1024)) * (BODY // 1024))
 
     async with FakeUpstream(script, server_context=server) as upstream:
-        readers = [await connected(upstream, client) for _ in range(4)]
+        kinds: list[Callable[[], Reader]] = [Reader, partial(Reader, takes_lent=True)] * 2
+        readers = [await connected(upstream, client, kind) for kind in kinds]
         for number, reader in enumerate(readers):
             reader.transport.write(bytes([number]))
         for number, reader in enumerate(readers):
@@ -92,7 +123,58 @@ async def test_connections_that_share_a_buffer_get_their_own_bytes(contexts: Con
             await until(lambda r=reader: len(r.received) == BODY, "all of it comes", seconds=30)  # type: ignore[misc]
             assert reader.received == wanted
             assert reader.longest <= PIECE
+            is_uvloop = "uvloop" in type(reader.transport).__module__
+            assert (reader.lent == BODY) is (reader.takes_lent and is_uvloop)
             reader.transport.abort()
+
+
+async def test_what_is_held_of_a_lent_piece_stays(contexts: Contexts) -> None:
+    """Its memory is not the next piece's, whoever reads that."""
+    server, client = contexts
+
+    async def script(connection: FakeConnection) -> None:
+        connection.send(await connection.read(1) * BODY)
+
+    async with FakeUpstream(script, server_context=server) as upstream:
+        readers = [await connected(upstream, client, kind) for kind in (Holder, Reader, Holder)]
+        for number, reader in enumerate(readers):
+            reader.transport.write(bytes([number]))
+        for number, reader in enumerate(readers):
+            await until(lambda r=reader: len(r.received) == BODY, "all of it comes", seconds=30)  # type: ignore[misc]
+            assert reader.received == bytes([number]) * BODY
+        for number in (0, 2):
+            held = cast(Holder, readers[number]).held
+            assert bool(held) is ("uvloop" in type(readers[0].transport).__module__)
+            assert all(set(piece) == {number} for piece in held)
+        for reader in readers:
+            reader.transport.abort()
+
+
+def test_memory_of_a_desk() -> None:
+    """It is the same as long as it comes back; where a piece is held, another one follows."""
+
+    class Raising(Reader):
+        def lent_received(self, piece: memoryview) -> None:
+            super().lent_received(piece)
+            raise ConnectionError
+
+    desk = Desk()
+    # No reference to the memory itself: that would be one that holds it.
+    first = id(desk.view.obj)
+    desk.hand_to(Reader(), 10)
+    desk.hand_to(Reader(takes_lent=True), 10)
+    assert id(desk.view.obj) == first
+    with contextlib.suppress(ConnectionError):
+        # The error has the piece.
+        desk.hand_to(Raising(takes_lent=True), 10)
+    second = id(desk.view.obj)
+    assert second != first
+    desk.hand_to(Reader(takes_lent=True), 10)
+    assert id(desk.view.obj) == second
+    holder = Holder()
+    desk.hand_to(holder, 10)
+    assert id(holder.held[0].obj) == second != id(desk.view.obj)
+    assert desk.view.nbytes == PIECE
 
 
 async def test_what_follows_the_pieces(contexts: Contexts) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproxy.sockets.flow import Flow
+from auditproxy.sockets.pieces import Piece
 from auditproxy.upstream.answer import Answer, AnswerState
 from auditproxy.upstream.heads import AnswerHeads
 from auditproxy.upstream.messages import ResponseHead, UpstreamLimits, UpstreamProtocolError
@@ -139,7 +140,7 @@ class TestBodies:
             def head(self, head: ResponseHead, flow: Flow, *, follows: bool) -> None:
                 came.append("head, body" if follows else "head")
 
-            def data(self, chunk: bytes) -> None:
+            def data(self, chunk: Piece) -> None:
                 came.append("body")
 
         head = raw.index(b"\r\n\r\n") + 4
@@ -188,6 +189,47 @@ class TestBodies:
         segments.append(whole[position:])
         _, sink, rest = read(segments)
         assert (sink.body, rest) == (body, b"more")
+
+    @given(
+        st.sampled_from(["length", "chunks", "close"]),
+        st.binary(min_size=1, max_size=200),
+        st.lists(st.integers(1, 60), max_size=20),
+    )
+    def test_any_lent_body(self, framing: str, body: bytes, sizes: list[int]) -> None:
+        """Pieces in memory that has others afterwards are the same body, and what follows it."""
+        head, sent = {
+            "length": (b"Content-Length: %d\r\n" % len(body), body + b"more"),
+            "chunks": (
+                b"Transfer-Encoding: chunked\r\n",
+                b"%x\r\n%b\r\n0\r\n\r\nmore" % (len(body), body),
+            ),
+            "close": (b"", body),
+        }[framing]
+        sink = RecordingSink(takes_lent=True)
+        reading = answering(sink)
+        took = [reading.takes_lent]
+        reading.receive(OK + head + b"\r\n")
+        memory, at = bytearray(b"\xff" * 300), 0
+        for size in [*sizes, len(sent)]:
+            if reading.ended or not sent[at:]:
+                break
+            took.append(reading.takes_lent)
+            piece = sent[at : at + size]
+            memory[: len(piece)] = piece
+            reading.receive(memoryview(memory)[: len(piece)])
+            memory[:] = b"\xff" * len(memory)
+            at += len(piece)
+        assert reading.ended is (framing != "close")
+        assert took == [False] + [True] * (len(took) - 1)
+        assert reading.takes_lent is (framing == "close")
+        assert sink.body == body
+        assert reading.rest + sent[at:] == (b"" if framing == "close" else b"more")
+
+    def test_a_body_that_is_kept_is_not_lent(self) -> None:
+        """The sink says so."""
+        reading = answering(RecordingSink())
+        reading.receive(OK + b"Content-Length: 3\r\n\r\na")
+        assert not reading.takes_lent
 
 
 class TestRefused:
@@ -303,7 +345,7 @@ class TestFlow:
         """What the sink raises is not swallowed."""
 
         class Broken(RecordingSink):
-            def data(self, chunk: bytes) -> None:
+            def data(self, chunk: Piece) -> None:
                 raise ValueError("client gone")
 
         reading = answering(Broken())

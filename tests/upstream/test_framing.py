@@ -1,6 +1,7 @@
 """upstream/framing.py: heads and chunks, nothing of which can be read in two ways."""
 
-from collections.abc import AsyncIterator, Iterable
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import httptools
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditproxy.sockets.pieces import Piece
 from auditproxy.upstream.framing import (
     MAXIMUM_CHUNK_LINE,
     MAXIMUM_TRAILERS,
@@ -255,14 +257,34 @@ def chunks(*pieces: bytes, trailers: bytes = b"") -> bytes:
 
 
 def decode(segments: Iterable[bytes]) -> tuple[bytes, bytes | None]:
-    """Feed segments until the body ends; payload, and what follows (None: not ended)."""
-    decoder = ChunkedDecoder()
-    payload, segments = b"", list(segments)
-    while segments:
-        piece, rest = decoder.feed(segments.pop(0))
+    """Feed segments until the body ends; payload, and what follows (None: not ended).
+
+    Lent ones, of the same memory, give the same.
+    """
+    given = list(segments)
+    memory = bytearray(max(map(len, given), default=0))
+
+    def lend(segment: bytes) -> memoryview:
+        memory[: len(segment)] = segment
+        return memoryview(memory)[: len(segment)]
+
+    try:
+        found = _decoded(given, bytes)
+    except UpstreamProtocolError as error:
+        with pytest.raises(UpstreamProtocolError, match=f"^{re.escape(str(error))}$"):
+            _decoded(given, lend)
+        raise
+    assert _decoded(given, lend) == found
+    return found
+
+
+def _decoded(segments: list[bytes], lend: Callable[[bytes], Piece]) -> tuple[bytes, bytes | None]:
+    decoder, payload = ChunkedDecoder(), b""
+    for number, segment in enumerate(segments, 1):
+        piece, rest = decoder.feed(lend(segment))
         payload += piece
         if rest is not None:
-            return payload, rest + b"".join(segments)
+            return payload, rest + b"".join(segments[number:])
     return payload, None
 
 
