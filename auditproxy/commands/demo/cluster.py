@@ -12,7 +12,7 @@ from auditproxy.alerts.alert import Alert
 from auditproxy.apis.user import MASTERS, UserInfo
 from auditproxy.app import operatorlog
 from auditproxy.app.proxy import Proxy, build
-from auditproxy.commands.demo.folder import RECORDINGS
+from auditproxy.commands.demo.folder import AUDIT_LOG, RECORDINGS
 from auditproxy.embedded.apiserver import EmbeddedApiServer
 from auditproxy.options import (
     AlertOptions,
@@ -170,7 +170,7 @@ def make_files(folder: Path) -> DemoFiles:
         client_ca=pki / "ca.crt",
         certificate=pki / "server.crt",
         private_key=pki / "server.key",
-        audit_log=folder / "audit.log",
+        audit_log=folder / AUDIT_LOG,
         recording_policy=folder / "recording-policy.yaml",
         recordings=folder / RECORDINGS,
         session_log=folder / "sessions.log",

@@ -24,6 +24,9 @@ PKI = "pki"
 RECORDINGS = "recordings"
 """The folder of recorded sessions in it."""
 
+AUDIT_LOG = "audit.log"
+"""The audit log in it."""
+
 _FILES = re.compile(
     r"kubeconfig|upstream\.kubeconfig|(recording-)?policy\.yaml|alert-rules\.yaml|tokens\.csv"
     r"|(audit|sessions)(-\d{4}-\d\d-\d\dT[\d.-]+)?\.log"

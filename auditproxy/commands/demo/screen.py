@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from auditproxy.alerts.alert import Alert
-from auditproxy.commands.demo.folder import RECORDINGS
+from auditproxy.commands.demo.folder import AUDIT_LOG, RECORDINGS
 from auditproxy.commands.demo.rows import HEADING, Row, text_of
 from auditproxy.commands.demo.sessionrows import alert_row_of, session_row_of
 from auditproxy.commands.demo.trail import Trail
@@ -82,11 +82,16 @@ def gone_is_told() -> Iterator[None]:
         raise ScreenGoneError from error
 
 
-def session_commands(kubeconfig: Path) -> tuple[str, str]:
-    """The commands that list and play what the demo recorded, beside its kubeconfig."""
+def reading_commands(kubeconfig: Path) -> tuple[str, str, str]:
+    """The commands that show what the demo wrote beside its kubeconfig: its log, its recordings."""
+    log = shlex.quote(str(kubeconfig.parent / AUDIT_LOG))
     recordings = shlex.quote(str(kubeconfig.parent / RECORDINGS))
-    sessions = f"{_program()} sessions"
-    return f"{sessions} list {recordings}", f"{sessions} play {recordings} SESSION"
+    program = _program()
+    return (
+        f"{program} events list {log}",
+        f"{program} sessions list {recordings}",
+        f"{program} sessions play {recordings} SESSION",
+    )
 
 
 def _program() -> str:
@@ -101,7 +106,7 @@ def _program() -> str:
 
 def instructions(kubeconfig: Path) -> str:
     """What to type in another terminal, as plain text."""
-    commands = "".join(f"    {command}\n" for command in (*COMMANDS, *session_commands(kubeconfig)))
+    commands = "".join(f"    {command}\n" for command in (*COMMANDS, *reading_commands(kubeconfig)))
     return (
         f"{TITLE}\n\nIn another terminal:\n\n"
         f"    export KUBECONFIG={kubeconfig}\n{commands}\nCtrl-C ends the demo.\n"

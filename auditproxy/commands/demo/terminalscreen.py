@@ -27,7 +27,7 @@ from auditproxy.commands.demo.screen import (
     TITLE,
     ScreenGoneError,
     gone_is_told,
-    session_commands,
+    reading_commands,
 )
 from auditproxy.commands.demo.sessionrows import alert_row_of, session_row_of
 from auditproxy.commands.demo.trail import Trail
@@ -158,7 +158,7 @@ class TerminalScreen:
         export = f"export KUBECONFIG={self._kubeconfig}"
         lines.append(Text(f"  {export}", style="bold", overflow="fold"))
         lines += [Text(line, style="bold", no_wrap=True) for line in _flowing(self._console.width)]
-        for command in session_commands(self._kubeconfig):
+        for command in reading_commands(self._kubeconfig):
             lines.append(Text(f"  {command}", style="bold", overflow="fold"))
         return lines
 

@@ -17,7 +17,7 @@ from auditproxy.commands.demo.screen import (
     PlainScreen,
     ScreenGoneError,
     instructions,
-    session_commands,
+    reading_commands,
     width_of,
 )
 
@@ -105,8 +105,8 @@ def test_instructions() -> None:
     lines = out.getvalue().splitlines()
     assert f"    export KUBECONFIG={KUBECONFIG}" in lines
     assert [line.strip() for line in lines if line.startswith("    kubectl")] == list(COMMANDS)
-    assert [line.strip() for line in lines if " sessions " in line] == [
-        *session_commands(KUBECONFIG)
+    assert [line.strip() for line in lines if " list " in line or " play " in line] == [
+        *reading_commands(KUBECONFIG)
     ]
 
 
@@ -118,7 +118,7 @@ def test_instructions() -> None:
         ("", "", "'{}/my bin/python' -m auditproxy"),
     ],
 )
-def test_commands_that_read_recordings(
+def test_commands_that_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, beside: str, program: str
 ) -> None:
     """They work in another terminal: by PATH, by the script of the environment, by its Python."""
@@ -129,7 +129,8 @@ def test_commands_that_read_recordings(
             (tmp_path / folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "my bin" / "python"))
-    listing, playing = session_commands(Path("/tmp/demo/kubeconfig"))
+    events, listing, playing = reading_commands(Path("/tmp/demo/kubeconfig"))
+    assert events == f"{program.format(tmp_path)} events list /tmp/demo/audit.log"
     sessions = f"{program.format(tmp_path)} sessions"
     assert listing == f"{sessions} list /tmp/demo/recordings"
     assert playing == f"{sessions} play /tmp/demo/recordings SESSION"
