@@ -21,6 +21,7 @@ SEALED = ".cast.age.tar"
 PART = ".part"
 UPLOADED = ".uploaded"
 LOCK = ".auditproxy-recordings.lock"
+PROBE = ".auditproxy-recordings.probe"
 
 NOTHING = "-"
 """A part of a name for a value that was empty, or that has no character of which names are made."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from auditproxy.apis.session import Record, RecordingReference, Session
 from auditproxy.recordings.appending import AppendedFile, reason_of, sync_folder
 from auditproxy.recordings.forms import PlainForm, RecordingForm
-from auditproxy.recordings.names import LOCK, PART, is_finished, is_unfinished, stem
+from auditproxy.recordings.names import LOCK, PART, PROBE, is_finished, is_unfinished, stem
 from auditproxy.recordings.recording import Recording
 from auditproxy.recordings.recovery import name_repaired, repair
 from auditproxy.recordings.settling import Settling
@@ -21,7 +21,7 @@ from auditproxy.sessions.asciicast import CastWriter
 
 _ROOM = 64 * 1024
 """Bytes that there must be room for when a recording begins."""
-
+_PROBING = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 Logged = Callable[[tuple[RecordingReference, ...]], tuple[RecordingReference, ...]]
 
@@ -100,9 +100,7 @@ class RecordingStore:
             with self._locked(fcntl.LOCK_SH):
                 file = AppendedFile.create(path)
         except OSError as error:
-            raise RecordingRefused(
-                f"the folder of recordings cannot be written to: {reason_of(error)}"
-            ) from None
+            raise RecordingRefused(_unwritable(error)) from None
         recording = Recording(
             file,
             form,
@@ -165,7 +163,19 @@ class RecordingStore:
         self._usage.ask_again()
         found = self._usage.fault(_ROOM, at_start=True)
         self._usage.ask_again()
-        return found
+        return found or self._fault_of_a_file()
+
+    def _fault_of_a_file(self) -> str:
+        """Why no file can be made: what the folder says of itself is not all that may forbid it."""
+        probe = self.folder / PROBE
+        try:
+            with self._locked(fcntl.LOCK_SH):
+                os.close(os.open(probe, _PROBING, 0o600))
+                # Another process may have removed it.
+                probe.unlink(missing_ok=True)
+        except OSError as error:
+            return _unwritable(error)
+        return ""
 
     def sweep(self) -> None:
         """Remove what is too old or too much; call it now and then."""
@@ -202,3 +212,7 @@ class RecordingStore:
             yield
         finally:
             os.close(descriptor)
+
+
+def _unwritable(error: OSError) -> str:
+    return f"the folder of recordings cannot be written to: {reason_of(error)}"

@@ -8,6 +8,7 @@ import pytest
 from auditproxy.apis.session import Carried, Channel, Outcome, Record
 from auditproxy.recordings.store import RecordingRefused
 from tests.fakes.recorded import Stores, a_session
+from tests.fakes.unprivileged import unprivileged
 
 OUT, IN = Channel.STDOUT, Channel.STDIN
 
@@ -47,6 +48,30 @@ def test_why_none_can_be_begun(stores: Stores) -> None:
     assert store.fault() == "the folder of recordings cannot be read: no such file or directory"
     stores.folder.with_name("moved").rename(stores.folder)
     assert store.fault() == ""
+
+
+def test_none_can_be_begun_where_no_file_can_be_made(stores: Stores) -> None:
+    """A folder that can be read, with room: a file is made, and not left."""
+    store = stores.new()
+    assert store.fault() == ""
+    assert stores.files() == []
+    probe = stores.folder / ".auditproxy-recordings.probe"
+    probe.mkdir()
+    assert store.fault() == "the folder of recordings cannot be written to: is a directory"
+    probe.rmdir()
+    assert store.fault() == ""
+
+
+def test_permissions_of_the_folder() -> None:
+    """Those of the user that the proxy is."""
+    with unprivileged() as folder:
+        stores = Stores(folder / "recordings")
+        store = stores.new()
+        stores.folder.chmod(0o500)
+        fault = "the folder of recordings cannot be written to: permission denied"
+        assert store.fault() == fault
+        with pytest.raises(RecordingRefused, match=fault):
+            store.open(a_session(), Record.OUTPUT, moment=0)
 
 
 def test_settle(stores: Stores) -> None:

@@ -23,7 +23,7 @@ from auditproxy.options import Options, SessionOptions
 from auditproxy.recordings.encryption import Encrypt
 from auditproxy.recordings.objectstore import S3ObjectStore
 from auditproxy.recordings.recording import Recording
-from auditproxy.recordings.store import RecordingStore
+from auditproxy.recordings.store import RecordingRefused, RecordingStore
 from auditproxy.recordings.upload import RecordingUploads
 from auditproxy.recordings.uploadsettings import UploadSettings
 from auditproxy.recordings.usage import SWEEP_INTERVAL
@@ -41,14 +41,21 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class TimedStore:
-    """Opens recordings at the wall clock's time."""
+    """Opens recordings at the wall clock's time, and notes whether that could be done."""
 
-    def __init__(self, store: RecordingStore) -> None:
+    def __init__(self, store: RecordingStore, state: RecordingState) -> None:
         self._store = store
+        self._state = state
 
     def open(self, session: Session, record: Record) -> Recording:
-        """Open one now."""
-        return self._store.open(session, record, moment=time.time_ns())
+        """Open one now; raises RecordingRefused."""
+        try:
+            opened = self._store.open(session, record, moment=time.time_ns())
+        except RecordingRefused as refused:
+            self._state.found(refused.reason)
+            raise
+        self._state.found("")
+        return opened
 
     def settle(self) -> None:
         """Give the finished ones their names."""
@@ -227,16 +234,18 @@ def open_sessions(
         )
     if uploads is not None:
         uploads.start()
+    timed = state = sweeping = None
+    if store is not None:
+        state = RecordingState(store.fault, report)
+        timed = TimedStore(store, state)
     supervisor = Supervisor(
-        recordings=None if store is None else TimedStore(store),
+        recordings=timed,
         emit=log.emit,
         metrics=metrics.sessions,
         report=report,
         now=time.time_ns,
     )
-    state = sweeping = None
-    if store is not None:
-        state = RecordingState(store.fault, report)
+    if store is not None and state is not None:
         sweeping = Sweeping(partial(_look_after, store, state), supervisor.run, sleep)
     annotates = sessions.annotates(heard=bool(listeners))
     return SessionParts(supervisor, log, uploads, webhook, sweeping, state, annotates)

@@ -1,4 +1,4 @@
-"""Whether recordings can be begun, as it was when their folder was last read."""
+"""Whether recordings can be begun: as it was at the last session, or when their folder was read."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 class RecordingState:
     """Remembers why no recording can be begun, and reports when that changes.
 
-    ``find_fault`` says why, "" where one can be begun; it blocks on files. ``check`` may run on any
-    thread, ``describe`` never blocks.
+    ``find_fault`` says why, "" where one can be begun; it blocks on files. ``check`` and ``found``
+    run on one thread, ``describe`` on any, and never blocks.
     """
 
     def __init__(self, find_fault: Callable[[], str], report: Callable[[str], None]) -> None:
@@ -18,8 +18,11 @@ class RecordingState:
 
     def check(self) -> None:
         """Read the folder again."""
-        fault, before = self._find_fault(), self._fault
-        self._fault = fault
+        self.found(self._find_fault())
+
+    def found(self, fault: str) -> None:
+        """A recording could be begun, or not: why."""
+        before, self._fault = self._fault, fault
         if fault and fault != before:
             self._report(f"sessions cannot be recorded: {fault}")
         elif before and not fault:

@@ -36,7 +36,7 @@ _KEY_PAIRS = re.compile(
     r"(ca|server|front-proxy-ca|front-proxy-client|auditproxy|admin)\.(crt|key)"
 )
 
-_RECORDINGS = re.compile(r"\d{4}-[^/]+\.cast(\.part)?|\.auditproxy-recordings\.lock")
+_RECORDINGS = re.compile(r"\d{4}-[^/]+\.cast(\.part)?|\.auditproxy-recordings\.(lock|probe)")
 
 _FOLDERS = {PKI: _KEY_PAIRS, RECORDINGS: _RECORDINGS}
 

@@ -18,10 +18,12 @@ from auditproxy.app.sessions.opening import (
     SessionParts,
     Sleep,
     Sweeping,
+    TimedStore,
     Work,
     describe_sessions,
     open_sessions,
 )
+from auditproxy.app.sessions.recordingstate import RecordingState
 from auditproxy.clients.webhook import WebhookTarget, request_url
 from auditproxy.files.files import read_files
 from auditproxy.metrics.registry import Metrics
@@ -281,6 +283,26 @@ class Minutes:
         before = len(self.waits)
         self._over.set()
         await until(lambda: len(self.waits) > before, "the next wait")
+
+
+def test_a_session_tells_the_state(tmp_path: Path) -> None:
+    """What refuses it, or that it could be begun, is what /readyz?verbose says next."""
+    stores, reports = Stores(tmp_path / "recordings"), list[str]()
+    store = stores.new()
+    state = RecordingState(lambda: "", reports.append)
+    timed = TimedStore(store, state)
+    stores.folder.rename(tmp_path / "moved")
+    with pytest.raises(RecordingRefused):
+        timed.open(a_session(), Record.OUTPUT)
+    (said,) = state.describe()
+    assert said.startswith("session recordings: none can be begun: the folder of recordings cannot")
+    (tmp_path / "moved").rename(stores.folder)
+    timed.open(a_session(), Record.OUTPUT).discard()
+    assert state.describe() == ("session recordings: can be begun",)
+    assert [line.partition(":")[0] for line in reports] == [
+        "sessions cannot be recorded",
+        "sessions can be recorded again",
+    ]
 
 
 async def test_state_of_the_folder(tmp_path: Path) -> None:

@@ -21,3 +21,20 @@ def test_changes_are_reported() -> None:
         ("none can be begun: gone", ("sessions cannot be recorded: gone",)),
         ("none can be begun: full", ("sessions cannot be recorded: full",)),
     ]
+
+
+def test_what_a_session_found() -> None:
+    """Counts at once, until the next one or the next look."""
+    lines: list[str] = []
+    state = RecordingState(lambda: "", lines.append)
+    for fault in ("read-only", "read-only", ""):
+        state.found(fault)
+    state.found("full")
+    state.check()
+    assert lines == [
+        "sessions cannot be recorded: read-only",
+        "sessions can be recorded again",
+        "sessions cannot be recorded: full",
+        "sessions can be recorded again",
+    ]
+    assert state.describe() == ("session recordings: can be begun",)
