@@ -266,7 +266,14 @@ def _show(read: _Read, out: Output) -> None:
     if not found.covered:
         say(_NO_CHAIN)
     elif not findings:
-        say("ok" if read.are_signatures_checked else "ok (signatures not checked)")
+        say(_verdict_of(read))
+
+
+def _verdict_of(read: _Read) -> str:
+    """The last line of a log in which nothing was found: what that is worth."""
+    if not read.are_signatures_checked:
+        return "ok (signatures not checked)"
+    return "ok" if any(each.signed for each in read.found.covered) else "ok (no line is signed)"
 
 
 def _coverage(covered: Covered) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from auditproxy.commands.verify import running
 from auditproxy.commands.verify.running import verify
+from tests.fakes.chains import chained_log
 from tests.fakes.tampering import MANIPULATIONS, Manipulation, foreign
 from tests.fakes.writtenlog import (
     LENGTH,
@@ -140,6 +141,21 @@ def test_text(log: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = out.getvalue().splitlines()
     assert shown[2] == f"removed     {path}:1: missing before it: line 80001"
     assert shown[-1] == "and 5 more"
+
+
+def test_nothing_is_signed_yet(tmp_path: Path) -> None:
+    """The beginning of a chain alone is signed: the last line does not say that lines are."""
+    log = chained_log(5, 1)
+    path = tmp_path / "audit.log"
+    path.write_bytes(b"".join(log.files[0]))
+    write_public_key(tmp_path)
+    keys = {"public-key": [str(tmp_path / "key.pub")]}
+    for checkpoints, last in ((1, "ok (no line is signed)"), (2, "ok")):
+        (tmp_path / "audit.log.checkpoints").write_bytes(b"".join(log.checkpoints[:checkpoints]))
+        out = io.StringIO()
+        assert verify(keys, [str(path)], out, io.StringIO()) == 0
+        assert out.getvalue().splitlines()[-1] == last
+        log.sign("Interval")
 
 
 def verified_without_key(path: Path) -> tuple[int, dict[str, Any]]:
