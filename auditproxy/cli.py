@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from auditproxy import __version__
 from auditproxy.apis.faults import FAILED, MISCONFIGURED, Unusable
-from auditproxy.app.standardstreams import nobody_reads, one_line, printable, refusal
+from auditproxy.app.standardstreams import counted, nobody_reads, one_line, printable, refusal
 from auditproxy.commands import certs
 from auditproxy.commands.alerts.command import ALERTS
 from auditproxy.commands.demo import flags as demo
@@ -215,7 +215,9 @@ def _serve(parsed: Parsed, load_proxy: LoadProxy) -> int:
     if checking:
         for warning in files.warnings:
             sys.stderr.write(f"auditproxy: warning: {one_line(warning)}\n")
-        return _print("the configuration is sound\n")
+        warnings = len(parsed.warnings) + len(files.warnings)
+        beside = f", with {counted(warnings, 'warning')}" if warnings else ""
+        return _print(f"the configuration is sound{beside}\n")
     if sys.stdout.isatty():
         # Pipes and files get JSON, and have no use for this.
         from auditproxy.commands.serve.terminal import requests_shown, wants_lines

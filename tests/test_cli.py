@@ -73,7 +73,7 @@ def test_check_config_warns(capsys: pytest.CaptureFixture[str]) -> None:
     proxy = FakeProxy(warnings=("rules[0] is never\nreached", "prod* is not a pattern"))
     assert run("serve", "--check-config", proxy=proxy) == 0
     captured = capsys.readouterr()
-    assert captured.out == "the configuration is sound\n"
+    assert captured.out == "the configuration is sound, with 2 warnings\n"
     assert captured.err.splitlines() == [
         "auditproxy: warning: rules[0] is never reached",
         "auditproxy: warning: prod* is not a pattern",
