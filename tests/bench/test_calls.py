@@ -52,6 +52,28 @@ def test_calls(name: str, counted: dict[str, list[float]]) -> None:
         assert calls >= bound * STALE, f"{name}: {calls} {kind} calls, bound {bound}; run {WRITE}"
 
 
+ROWS = {
+    "get": "GET of one target again and again",
+    "new": "target and head of the answer never seen before",
+    "traced": "the same, and each with a trace",
+    "sized": "PUT of bodies of many lengths",
+    "strange": "target and both heads never seen before",
+    "put": "PUT of a lease",
+    "body": "GET at RequestResponse, 1 KB of JSON",
+}
+"""The cases that docs/performance.md has, and its words for them."""
+
+
+@pytest.mark.skipif(version() != "3.11", reason="the page has the calls of Python 3.11")
+@pytest.mark.parametrize("name", ROWS)
+def test_the_page_has_what_is_counted(name: str, counted: dict[str, list[float]]) -> None:
+    """To one call: a patch of Python may have one more."""
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith(f"| {ROWS[name]} | "))
+    said = [int(calls) for calls in row.split(" | ")[1].split(" + ")]
+    assert said == pytest.approx(counted[name], abs=1), row
+
+
 def test_every_version_bounds_every_case() -> None:
     """A case without a bound would not be guarded."""
     assert all(list(cases) == [case.name for case in CASES] for cases in ALLOWED.values())
