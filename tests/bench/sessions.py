@@ -236,6 +236,7 @@ async def shown_by_kubectl(loop: str, rounds: int) -> None:
     if kubectl is None:
         print(f"{loop:8} cat      skipped: no kubectl of 1.30 or newer")
         return
+    print(f"{loop:8} cat      by kubectl 1.{minor_version(kubectl)}, {kubectl}", flush=True)
     upstream = await Process.start(module="tests.bench.pods")
     try:
         with tempfile.TemporaryDirectory() as name:
