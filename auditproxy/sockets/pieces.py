@@ -14,11 +14,14 @@ stays with it: the next piece comes to another.
 """
 
 import asyncio
+import contextlib
+import ssl
 import sys
 from asyncio import sslproto
 from typing import Any
 
 from auditproxy.sockets.reading import COUNTED
+from auditproxy.sockets.transport import TLS_READ_SIZE
 
 PIECE = 128 * 1024
 """Bytes of the longest piece."""
@@ -48,27 +51,35 @@ class PieceProtocol(asyncio.Protocol):
 class Desk:
     """The memory that pieces are decrypted to, one at a time."""
 
-    __slots__ = ("_at_rest", "_memory", "view")
+    __slots__ = ("_at_rest", "_memory", "_view")
 
     def __init__(self) -> None:
-        self._renew()
+        self._memory: bytearray | None = None
+        self._view = memoryview(b"")
+        self._at_rest = 0
 
-    def _renew(self) -> None:
-        self._memory = bytearray(PIECE)
-        self.view = memoryview(self._memory)
-        self._at_rest = sys.getrefcount(self._memory)
+    def clear(self) -> memoryview:
+        """The memory, for the next piece."""
+        if self._memory is None:
+            memory = bytearray(PIECE)
+            self._view = memoryview(memory)
+            self._memory = memory
+            del memory
+            self._at_rest = sys.getrefcount(self._memory)
+        return self._view
 
     def hand_to(self, protocol: PieceProtocol, size: int) -> None:
         """Give a protocol the first ``size`` bytes: lent, or a copy."""
-        if not protocol.takes_lent:
-            protocol.data_received(bytes(self.view[:size]))
+        if self._memory is None or not protocol.takes_lent:
+            protocol.data_received(bytes(self._view[:size]))
             return
         try:
             # A view of its own: as long as it or a part of it is held, so is the memory.
             protocol.lent_received(memoryview(self._memory)[:size])
         finally:
             if sys.getrefcount(self._memory) > self._at_rest:
-                self._renew()
+                # The next piece gets another, which is not made here: there may be none.
+                self._memory = None
 
 
 _DESK = Desk()
@@ -95,7 +106,7 @@ class _Receiver(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the desk's memory."""
-        return _DESK.view
+        return _DESK.clear()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Pass on what came."""
@@ -105,11 +116,13 @@ class _Receiver(asyncio.BufferedProtocol):
 class ReadingInPieces:
     """Whether one transport is read in pieces; without TLS it never is."""
 
-    __slots__ = ("_protocol", "_transport", "has_begun")
+    __slots__ = ("_protocol", "_secured", "_transport", "has_begun")
 
     def __init__(self, transport: asyncio.Transport, protocol: PieceProtocol) -> None:
         self._transport = transport
         self._protocol = protocol
+        # asyncio's transport forgets it when it is aborted.
+        self._secured: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         self.has_begun = False
 
     def follow(self, size: int) -> None:
@@ -123,7 +136,7 @@ class ReadingInPieces:
     def begin(self) -> None:
         """Read in pieces from the next read on."""
         transport = self._transport
-        if transport.is_closing() or transport.get_extra_info("ssl_object") is None:
+        if transport.is_closing() or self._secured is None:
             return
         self.has_begun = True
         own = _asyncio_protocol(transport)
@@ -142,6 +155,21 @@ class ReadingInPieces:
             _resize(own, sslproto.SSLProtocol.max_size)
         elif not self._transport.is_closing():
             self._transport.set_protocol(self._protocol)
+
+    def lost(self) -> None:
+        """Give the protocol what its connection still holds: first in ``connection_lost``.
+
+        uvloop delivers nothing after the end of the stream: neither what waited while reading was
+        paused, nor what is left of a record behind the last piece. ``eof_received`` is called,
+        maybe once more, if the peer said that this is the end.
+        """
+        if self._secured is None:
+            return
+        with contextlib.suppress(ssl.SSLError):
+            # There is no more of it: that is an error too.
+            while data := self._secured.read(TLS_READ_SIZE):
+                self._protocol.data_received(data)
+            self._protocol.eof_received()
 
 
 def _asyncio_protocol(transport: asyncio.Transport) -> Any:

@@ -291,6 +291,7 @@ class UpstreamConnection(PieceProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Any -> CLOSED."""
+        self._pieces.lost()
         if self._taker is not None:
             self._lost_early(exc)
         elif self._state is _BUSY and self._answer is not None:
@@ -303,7 +304,6 @@ class UpstreamConnection(PieceProtocol):
         self._on_lost(self)
 
     def _lost_early(self, exc: Exception | None) -> None:
-        """Report to the taker that no answer comes."""
         taker, self._taker = self._taker, None
         self.transport.abort()
         if taker is not None:

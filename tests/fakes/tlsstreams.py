@@ -5,6 +5,7 @@ alert is written.
 """
 
 import asyncio
+import contextlib
 import ssl
 from typing import Any
 
@@ -60,6 +61,12 @@ class TlsStream:
     async def drain(self) -> None:
         """Wait until the client has room."""
         await self._writer.drain()
+
+    def say_goodbye(self) -> None:
+        """Send close_notify, and wait for none."""
+        with contextlib.suppress(ssl.SSLError):
+            self._object.unwrap()
+        self._send()
 
     def close(self) -> None:
         """End the connection when all is sent."""

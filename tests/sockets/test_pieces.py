@@ -13,8 +13,9 @@ from auditproxy.sockets.pieces import PIECE, SHORT, Desk, PieceProtocol, Reading
 from auditproxy.sockets.reading import COUNTED
 from auditproxy.sockets.transport import TLS_READ_SIZE
 from tests.fakes.certificates import Contexts, localhost_contexts
+from tests.fakes.endingupstream import ending_upstream
 from tests.fakes.upstream import FakeConnection, FakeUpstream
-from tests.fakes.waiting import until
+from tests.fakes.waiting import turns, until
 
 BOTH_LOOPS = True
 BODY = 4 << 20
@@ -160,21 +161,38 @@ def test_memory_of_a_desk() -> None:
 
     desk = Desk()
     # No reference to the memory itself: that would be one that holds it.
-    first = id(desk.view.obj)
+    first = id(desk.clear().obj)
     desk.hand_to(Reader(), 10)
     desk.hand_to(Reader(takes_lent=True), 10)
-    assert id(desk.view.obj) == first
+    assert id(desk.clear().obj) == first
     with contextlib.suppress(ConnectionError):
         # The error has the piece.
         desk.hand_to(Raising(takes_lent=True), 10)
-    second = id(desk.view.obj)
-    assert second != first
     desk.hand_to(Reader(takes_lent=True), 10)
-    assert id(desk.view.obj) == second
+    second = id(desk.clear().obj)
+    desk.hand_to(Reader(takes_lent=True), 10)
+    assert id(desk.clear().obj) == second
     holder = Holder()
     desk.hand_to(holder, 10)
-    assert id(holder.held[0].obj) == second != id(desk.view.obj)
-    assert desk.view.nbytes == PIECE
+    assert id(holder.held[0].obj) == second != id(desk.clear().obj)
+    assert desk.clear().nbytes == PIECE
+
+
+def test_a_desk_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held stays held while there is no memory for another, and then there is."""
+    desk, holder = Desk(), Holder()
+    desk.clear()[:4] = b"AAAA"
+    desk.hand_to(holder, 4)
+
+    def no_memory(size: int) -> bytearray:
+        raise MemoryError
+
+    monkeypatch.setattr("auditproxy.sockets.pieces.bytearray", no_memory, raising=False)
+    with pytest.raises(MemoryError):
+        desk.clear()
+    monkeypatch.undo()
+    desk.clear()[:4] = b"BBBB"
+    assert bytes(holder.held[0]) == b"AA"
 
 
 async def test_what_follows_the_pieces(contexts: Contexts) -> None:
@@ -269,3 +287,36 @@ async def test_without_tls_nothing_changes() -> None:
         assert not reader.pieces.has_begun
         await until(lambda: len(reader.received) == BODY, "all of it comes", seconds=30)
         reader.transport.abort()
+
+
+class Paused(Reader):
+    """Reads nothing before its connection is lost."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.pieces = ReadingInPieces(self.transport, self)
+        self.transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.pieces.lost()
+        super().connection_lost(exc)
+
+
+@pytest.mark.parametrize("says_goodbye", [True, False], ids=["goodbye", "cut"])
+async def test_what_a_lost_connection_holds(contexts: Contexts, says_goodbye: bool) -> None:
+    """All that has come, then its end if that was said."""
+    async with ending_upstream(b"z" * 100_000, contexts, says_goodbye=says_goodbye) as upstream:
+        _, paused = await asyncio.get_running_loop().create_connection(
+            Paused, upstream.host, upstream.port, ssl=contexts[1], server_hostname="localhost"
+        )
+        paused.transport.write(b"\r\n\r\n")
+        await upstream.ended.wait()
+        await turns(20)
+        is_uvloop = "uvloop" in type(paused.transport).__module__
+        if not is_uvloop:
+            # asyncio itself delivers what waited.
+            paused.transport.resume_reading()
+        await until(lambda: "lost" in paused.events, "the connection is lost")
+        assert paused.received == b"z" * 100_000
+        if is_uvloop:
+            assert paused.events == (["end", "lost"] if says_goodbye else ["lost"])

@@ -10,12 +10,16 @@ from auditproxy.sockets.pieces import PIECE, Piece
 from auditproxy.sockets.reading import MOST_A_TURN
 from auditproxy.upstream.messages import (
     UpstreamClosedEarly,
+    UpstreamLimits,
     UpstreamProtocolError,
     UpstreamRequestError,
 )
 from auditproxy.upstream.pool import UpstreamPool
+from auditproxy.upstream.switching import Switched
 from tests.fakes.certificates import Contexts, localhost_contexts
+from tests.fakes.endingupstream import ending_upstream
 from tests.fakes.pools import request, upstream_and_pool
+from tests.fakes.upgrades import SWITCH_SPDY, spdy
 from tests.fakes.upstream import FakeConnection, RecordingSink, answer, replying
 from tests.fakes.waiting import steady, turns, until
 
@@ -513,6 +517,92 @@ class TestResponseBody:
                 await ask(pool, sink)
             assert sink.started.is_set()
             await upstream.connections[0].wait_closed(1)
+
+
+LENGTH = b"Content-Length: 40000\r\n\r\n" + b"z" * 40_000
+CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n4e20\r\n%b\r\n4e20\r\n%b\r\n0\r\n\r\n" % (
+    (b"z" * 20_000,) * 2
+)
+
+
+class TestEnding:
+    """An upstream whose end comes with its last bytes, while they are not read."""
+
+    @pytest.mark.parametrize("says_goodbye", [True, False], ids=["goodbye", "cut"])
+    @pytest.mark.parametrize("framing", [LENGTH, CHUNKS], ids=["length", "chunks"])
+    @pytest.mark.parametrize("pauses", [True, False], ids=["paused", "read"])
+    async def test_all_of_an_answer_comes(
+        self, contexts: Contexts, framing: bytes, pauses: bool, says_goodbye: bool
+    ) -> None:
+        """What waited, too: uvloop drops it at the end of the stream."""
+        whole = b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + framing
+        async with ending_upstream(whole, contexts, says_goodbye=says_goodbye) as upstream:
+            pool = UpstreamPool(upstream, limits=UpstreamLimits())
+            sink = RecordingSink(pause_at_head=pauses)
+            asking = asyncio.create_task(ask(pool, sink))
+            await sink.started.wait()
+            await upstream.ended.wait()
+            await turns(20)
+            sink.flow.resume()
+            await asking
+            assert sink.body == b"z" * 40_000
+            await pool.close()
+
+    async def test_until_the_end(self, contexts: Contexts) -> None:
+        """A body without a length ends where its upstream says goodbye."""
+        whole = b"HTTP/1.1 200 OK\r\n\r\n" + b"z" * 40_000
+        async with ending_upstream(whole, contexts, says_goodbye=True) as upstream:
+            pool = UpstreamPool(upstream, limits=UpstreamLimits())
+            sink = RecordingSink(pause_at_head=True)
+            asking = asyncio.create_task(ask(pool, sink))
+            await upstream.ended.wait()
+            await turns(20)
+            sink.flow.resume()
+            await asking
+            assert sink.body == b"z" * 40_000
+            await pool.close()
+
+    async def test_bytes_behind_a_switch(self, contexts: Contexts) -> None:
+        """They wait for the tunnel, and reach it before its end."""
+        whole = SWITCH_SPDY + b"z" * 40_000
+        async with ending_upstream(whole, contexts, says_goodbye=True) as upstream:
+            pool = UpstreamPool(upstream, limits=UpstreamLimits())
+            switched = await pool.upgrade(spdy(), RecordingSink())
+            assert isinstance(switched, Switched)
+            await upstream.ended.wait()
+            await turns(20)
+            receiver = Receiver()
+            receiver.received += switched.upstream.start_tunnel(receiver)
+            assert switched.transport is not None
+            switched.transport.resume_reading()
+            await until(lambda: receiver.ends >= 1, "the end of the tunnel")
+            assert receiver.received == b"z" * 40_000
+            switched.abort()
+            await pool.close()
+
+
+class Receiver:
+    """Keeps what comes through a tunnel."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.ends = 0
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+
+    def eof_received(self) -> bool:
+        self.ends += 1
+        return False
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.ends += 1
+
+    def pause_writing(self) -> None:
+        """Nothing is written."""
+
+    def resume_writing(self) -> None:
+        """Nothing is written."""
 
 
 class TestCancellation:
