@@ -33,7 +33,7 @@ def test_what_to_order() -> None:
     assert "cpu" not in container["resources"]["limits"]
 
 
-@pytest.mark.parametrize("figure", ["85 MiB", "220 MiB"])
+@pytest.mark.parametrize("figure", ["61 MiB", "200 MiB"])
 def test_memory(figure: str) -> None:
     """D: the figures of memory are those of docs/behaviour.md."""
     assert figure in README

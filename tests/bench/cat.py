@@ -46,7 +46,10 @@ def _speed(kubectl: Path, kubeconfig: Path, shown: Path) -> float:
     terminal, other = pty.openpty()
     environment = {"HOME": str(kubeconfig.parent), "KUBECONFIG": str(kubeconfig)}
     words = [str(kubectl), "exec", "-it", "p", "--", "cat", str(shown)]
-    process = subprocess.Popen(words, stdin=other, stdout=other, stderr=other, env=environment)
+    # What it says of itself is not shown: it may be late with the size of the terminal.
+    process = subprocess.Popen(
+        words, stdin=other, stdout=other, stderr=subprocess.DEVNULL, env=environment
+    )
     os.close(other)
     size, started, tail = 0, 0.0, b""
     try:
