@@ -6,6 +6,8 @@ Frozen values, as the file has them; decoding and validation are elsewhere
 
 import msgspec
 
+from auditproxy.apis.prepared import prepared
+
 KIND = "AuthenticationConfiguration"
 EXTRA_SPACE = (
     "the provided Authorization header contains extra space before the bearer token, and is ignored"
@@ -26,6 +28,7 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     audience_match_policy: str = ""
 
 
+@prepared
 class ClaimValidationRule(msgspec.Struct, frozen=True, kw_only=True):
     """A claim with its required value, or an expression that must be true."""
 
@@ -35,6 +38,7 @@ class ClaimValidationRule(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
+@prepared
 class PrefixedClaimOrExpression(msgspec.Struct, frozen=True, kw_only=True):
     """Where a name comes from; both empty: nowhere. ``prefix`` None is one that was not given."""
 
@@ -43,6 +47,7 @@ class PrefixedClaimOrExpression(msgspec.Struct, frozen=True, kw_only=True):
     expression: str = ""
 
 
+@prepared
 class ClaimOrExpression(msgspec.Struct, frozen=True, kw_only=True):
     """Where a value comes from; both empty: nowhere."""
 

@@ -5,6 +5,7 @@ import base64
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.prepared import prepared
 from auditproxy.audit.bodies import inflate
 from auditproxy.audit.mediatypes import base_type
 from auditproxy.audit.refusals.refusal import Stop
@@ -51,10 +52,12 @@ class _TokenStatus(msgspec.Struct):
     token: str = ""
 
 
+@prepared
 class _TokenRequest(msgspec.Struct):
     status: _TokenStatus = msgspec.field(default_factory=_TokenStatus)
 
 
+@prepared
 class _Claims(msgspec.Struct):
     jti: str = ""
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from auditproxy.apis.prepared import prepared
 from auditproxy.audit.bodies import Members
 from auditproxy.serializer import json
 from auditproxy.serializer.budget import Budget
@@ -19,6 +20,7 @@ class _Preconditions(msgspec.Struct):
     resourceVersion: str | None = None  # noqa: N815 - the name on the wire
 
 
+@prepared
 class DeleteOptions(msgspec.Struct):
     """The members in Go's order, with their types (apimachinery meta/v1 types.go)."""
 

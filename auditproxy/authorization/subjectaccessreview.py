@@ -8,6 +8,7 @@ webhook authorizer (apiserver plugin/pkg/authorizer/webhook/webhook.go).
 import msgspec
 
 from auditproxy.apis.attributes import Attributes, SelectorRequirement
+from auditproxy.apis.prepared import prepared
 from auditproxy.authorization.authorizer import Decision
 from auditproxy.serializer.errors import JSONError
 from auditproxy.serializer.json import decode_as, encode
@@ -65,6 +66,7 @@ class _Status(msgspec.Struct):
     reason: str = ""
 
 
+@prepared
 class _Review(msgspec.Struct):
     status: _Status
 

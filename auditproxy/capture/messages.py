@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from auditproxy.apis.attributes import RequestInfo
+from auditproxy.apis.prepared import prepared
 from auditproxy.audit.captured import Captured
 from auditproxy.audit.context import AuditContext, Changes
 from auditproxy.capture.recording import RecordingConfiguration
@@ -55,6 +56,7 @@ class Task:
     response: Part | None
 
 
+@prepared
 class Reply(msgspec.Struct, frozen=True):
     """What came of a task: bounds that were met, and faults of ours without content."""
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from auditproxy.apis.authentication import Issuer
+from auditproxy.apis.prepared import prepared
 from auditproxy.authentication.tokens.jwks import JwksError, KeySet, read_jwks
 from auditproxy.clients.apiserver import ApiClient, ReviewError
 from auditproxy.clients.fetcher import Fetched, FetchError
@@ -45,6 +46,7 @@ class Fetcher(Protocol):
         ...
 
 
+@prepared
 class _Discovery(msgspec.Struct):
     issuer: str = ""
     jwks_uri: str = ""

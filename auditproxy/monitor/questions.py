@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from auditproxy.apis.prepared import prepared
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError
 from auditproxy.authentication.tokens.tokenreview import (
@@ -200,6 +201,7 @@ class UpstreamQuestions:
         return Standing(ready=False, line=fault.text, fault=fault, busy=busy)
 
 
+@prepared
 class _Version(msgspec.Struct, rename="camel"):
     git_version: str = ""
 

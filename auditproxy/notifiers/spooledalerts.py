@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from auditproxy.alerts.alert import Alert, AlertState
+from auditproxy.apis.prepared import prepared
 from auditproxy.apis.session import SESSION_API_VERSION
 from auditproxy.audit.gaps import DIGEST, EVENTS, Gap, gap_annotations
 from auditproxy.backends.spool.form import CountedLine, SpoolForm
@@ -21,6 +22,7 @@ GAP_SEVERITY = "high"
 """Of the alert that stands for missing ones: they may have been of any."""
 
 
+@prepared
 class _SpooledAlert(msgspec.Struct, rename="camel"):
     """The members of a line."""
 

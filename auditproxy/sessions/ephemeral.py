@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from auditproxy.apis.prepared import prepared
 from auditproxy.audit.mediatypes import base_type
 from auditproxy.audit.objects import APPLY_CBOR, APPLY_YAML
 from auditproxy.audit.submitted import CBOR, PROTOBUF, YAML
@@ -36,6 +37,7 @@ _BELOW = re.compile(f"/{_SPEC}/{_CONTAINERS}(/[^/]*)?")
 _NAME = re.compile(f"/{_SPEC}/{_CONTAINERS}/[^/]*/name")
 
 
+@prepared
 class EphemeralContainer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One ephemeral container as the request describes it."""
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from auditproxy.apis.prepared import prepared
 from auditproxy.apis.session import SESSION_API_VERSION, MissingLines, SessionGap
 from auditproxy.audit.gaps import EVENTS, FIRST, LAST, REASON, Gap
 from auditproxy.backends.spool.form import CountedLine, SpoolForm
@@ -9,6 +10,7 @@ from auditproxy.metrics.spool import SESSION_LINES
 from auditproxy.serializer.json import encode
 
 
+@prepared
 class _Line(msgspec.Struct):
     """What is read of a line of either kind."""
 

@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from auditproxy.apis.prepared import prepared
 from auditproxy.apis.session import SESSION_API_VERSION
 from auditproxy.audit.chain.links import ChainEnd
 from auditproxy.serializer.json import encode
@@ -51,6 +52,7 @@ class CheckpointKey:
         return f"CheckpointKey({self.name})"
 
 
+@prepared
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """That the line with this number had this digest at this time; 0 is before the first line.
 

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import msgspec
 
 from auditproxy.apis.authentication import JWTAuthenticator
+from auditproxy.apis.prepared import prepared
 from auditproxy.apis.units import SECOND
 from auditproxy.apis.user import UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
@@ -53,6 +54,7 @@ class _Source(msgspec.Struct):
     access_token: str | None = None
 
 
+@prepared
 class _Claims(msgspec.Struct):
     """The members that go-oidc decodes in every token, whether it uses them or not."""
 

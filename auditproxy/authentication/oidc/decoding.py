@@ -23,6 +23,7 @@ from auditproxy.apis.authentication import (
     UserValidationRule,
 )
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.prepared import prepared
 from auditproxy.authentication.oidc.validation import configuration_faults
 from auditproxy.authentication.tokens.jws import ALGORITHMS
 from auditproxy.serializer import yaml
@@ -101,6 +102,7 @@ class _Anonymous(_Strict, frozen=True, kw_only=True):
     conditions: tuple[_Condition, ...] = ()
 
 
+@prepared
 class _File(_Strict, frozen=True, kw_only=True):
     api_version: str = ""
     kind: str = ""

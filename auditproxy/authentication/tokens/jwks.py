@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 
+from auditproxy.apis.prepared import prepared
 from auditproxy.authentication.tokens.jws import ALGORITHMS
 from auditproxy.authentication.tokens.publickeys import PublicKey, public_key
 from auditproxy.serializer.errors import JSONError
@@ -44,10 +45,12 @@ class KeySet(msgspec.Struct, frozen=True):
     ignored: int
 
 
+@prepared
 class _Document(msgspec.Struct):
     keys: tuple[msgspec.Raw, ...]
 
 
+@prepared
 class _Key(msgspec.Struct):
     kty: str
     kid: str | None = None

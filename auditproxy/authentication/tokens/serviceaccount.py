@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from auditproxy.apis.prepared import prepared
 from auditproxy.apis.units import SECOND
 from auditproxy.apis.user import CREDENTIAL_ID, UserInfo
 from auditproxy.authentication.authenticator import (
@@ -47,6 +48,7 @@ class _Kubernetes(msgspec.Struct):
     node: _Reference | None = None
 
 
+@prepared
 class _Claims(msgspec.Struct):
     exp: int | float
     aud: str | tuple[str, ...]

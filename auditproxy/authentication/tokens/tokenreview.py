@@ -17,6 +17,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from auditproxy.apis.prepared import prepared
 from auditproxy.apis.user import ANONYMOUS, UNAUTHENTICATED, UserInfo
 from auditproxy.authentication.authenticator import AuthenticationError, TokenUser
 from auditproxy.serializer.errors import JSONError
@@ -90,6 +91,7 @@ class _TokenReviewStatus(msgspec.Struct):
     error: str | None = ""
 
 
+@prepared
 class _TokenReview(msgspec.Struct, rename="camel"):
     kind: str | None = None
     api_version: str | None = None
@@ -100,6 +102,7 @@ class _SelfSubjectReviewStatus(msgspec.Struct, rename="camel"):
     user_info: _UserInfo | None = None
 
 
+@prepared
 class _SelfSubjectReview(msgspec.Struct):
     status: _SelfSubjectReviewStatus
 

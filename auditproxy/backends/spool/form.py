@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from auditproxy.apis.prepared import prepared
 from auditproxy.audit.encode import json_line
 from auditproxy.audit.gaps import Gap, gap_event
 from auditproxy.metrics.spool import AUDIT_EVENTS, SpoolWords
@@ -16,6 +17,7 @@ from auditproxy.serializer.times import parse_time
 _TIME = b'"stageTimestamp":"'
 
 
+@prepared
 class CountedLine(msgspec.Struct):
     """What a gap counts of a line; ``annotations`` are those of a gap event."""
 

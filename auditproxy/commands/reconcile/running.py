@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from auditproxy.apis.faults import FAILED, Unusable
+from auditproxy.apis.prepared import prepared
 from auditproxy.apis.user import UserInfo
 from auditproxy.app.standardstreams import Output, counted
 from auditproxy.commands.events.notes import notes_of
@@ -87,6 +88,7 @@ def _tell(err: Output, what: str, files: Sequence[TrailFile]) -> None:
         err.write(f"{what}: {counted(len(files), 'file')}, {size >> 20} MiB\n")
 
 
+@prepared
 class SameRequests(msgspec.Struct, frozen=True, array_like=True):
     """Requests of one user that both trails have and that do not differ."""
 

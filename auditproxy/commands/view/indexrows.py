@@ -10,6 +10,7 @@ import msgspec
 
 from auditproxy.apis.audit import ObjectReference
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.prepared import prepared
 from auditproxy.apis.user import UserInfo
 from auditproxy.commands.events.rows import cells, tone
 from auditproxy.reading.meaning.events import TrailEvent, TrailStatus
@@ -25,6 +26,7 @@ SELECTED = (
 """The columns of an IndexRow, in order."""
 
 
+@prepared
 class IndexRow(msgspec.Struct, frozen=True, array_like=True):
     """One request and witness; times are microseconds."""
 

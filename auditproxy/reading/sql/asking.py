@@ -16,6 +16,7 @@ from typing import IO, Any, TypeVar
 import msgspec
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.prepared import prepared
 from auditproxy.reading.meaning.moments import in_seconds
 from auditproxy.reading.sql.placing import in_one_line
 from auditproxy.reading.sql.store import SqlError, StoredFile, is_one_select
@@ -29,6 +30,7 @@ SAVED = "saved.parquet"
 Row = TypeVar("Row")
 
 
+@prepared
 class Question(msgspec.Struct, frozen=True):
     """What the process is asked; ``save`` is a folder that gets the rows in a file SAVED, or ""."""
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.prepared import prepared
 from auditproxy.reading.meaning.events import Counts
 from auditproxy.reading.meaning.moments import in_seconds
 from auditproxy.reading.sql.store import StoredFile
@@ -32,6 +33,7 @@ class TrailClosed(Unusable):
         super().__init__("the trail is closed")
 
 
+@prepared
 class IndexTask(msgspec.Struct, frozen=True):
     """What the process is for; ``folder`` has the index, and what does not fit into memory.
 
@@ -45,6 +47,7 @@ class IndexTask(msgspec.Struct, frozen=True):
     stored: tuple[StoredFile, ...] = ()
 
 
+@prepared
 class IndexQuestion(msgspec.Struct, frozen=True):
     """One SELECT over the view requests; ``expression`` is what a user wrote in it, or ""."""
 

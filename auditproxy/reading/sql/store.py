@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.prepared import prepared
 from auditproxy.reading.meaning.events import (
     BODILESS,
     EVENTS,
@@ -50,6 +51,7 @@ class SqlError(Unusable):
         self.message = before + message
 
 
+@prepared
 class StoredFile(msgspec.Struct, frozen=True):
     """A file of whole lines of events, and the origin of the trail that it is of."""
 

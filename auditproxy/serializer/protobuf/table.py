@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from auditproxy.apis.faults import Unusable
+from auditproxy.apis.prepared import prepared
 from auditproxy.serializer.errors import JSONError
 from auditproxy.serializer.json import decode_as
 
@@ -57,6 +58,7 @@ class Field(NamedTuple):
     """JSON that the server puts in place of the null of an absent pointer."""
 
 
+@prepared
 class WireTable(msgspec.Struct, frozen=True):
     """The facts of a release: messages by kind, fields by message."""
 
