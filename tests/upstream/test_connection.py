@@ -17,7 +17,7 @@ from auditproxy.upstream.messages import (
 from auditproxy.upstream.pool import UpstreamPool
 from auditproxy.upstream.switching import Switched
 from tests.fakes.certificates import Contexts, localhost_contexts
-from tests.fakes.endingupstream import ending_upstream
+from tests.fakes.endingupstream import EndingUpstream, ending_upstream
 from tests.fakes.pools import request, upstream_and_pool
 from tests.fakes.upgrades import SWITCH_SPDY, spdy
 from tests.fakes.upstream import FakeConnection, RecordingSink, answer, replying
@@ -525,6 +525,20 @@ CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n4e20\r\n%b\r\n4e20\r\n%b\r\n0\r\n\r
 )
 
 
+async def body_of(upstream: EndingUpstream, *, pauses: bool) -> bytes:
+    """What comes of an answer behind which the upstream ends; if it ``pauses``, not read before."""
+    pool = UpstreamPool(upstream, limits=UpstreamLimits())
+    sink = RecordingSink(pause_at_head=pauses)
+    asking = asyncio.create_task(ask(pool, sink))
+    await sink.started.wait()
+    await upstream.ended.wait()
+    await turns(20)
+    sink.flow.resume()
+    await asking
+    await pool.close()
+    return sink.body
+
+
 class TestEnding:
     """An upstream whose end comes with its last bytes, while they are not read."""
 
@@ -537,30 +551,13 @@ class TestEnding:
         """What waited, too: uvloop drops it at the end of the stream."""
         whole = b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + framing
         async with ending_upstream(whole, contexts, says_goodbye=says_goodbye) as upstream:
-            pool = UpstreamPool(upstream, limits=UpstreamLimits())
-            sink = RecordingSink(pause_at_head=pauses)
-            asking = asyncio.create_task(ask(pool, sink))
-            await sink.started.wait()
-            await upstream.ended.wait()
-            await turns(20)
-            sink.flow.resume()
-            await asking
-            assert sink.body == b"z" * 40_000
-            await pool.close()
+            assert await body_of(upstream, pauses=pauses) == b"z" * 40_000
 
     async def test_until_the_end(self, contexts: Contexts) -> None:
         """A body without a length ends where its upstream says goodbye."""
         whole = b"HTTP/1.1 200 OK\r\n\r\n" + b"z" * 40_000
         async with ending_upstream(whole, contexts, says_goodbye=True) as upstream:
-            pool = UpstreamPool(upstream, limits=UpstreamLimits())
-            sink = RecordingSink(pause_at_head=True)
-            asking = asyncio.create_task(ask(pool, sink))
-            await upstream.ended.wait()
-            await turns(20)
-            sink.flow.resume()
-            await asking
-            assert sink.body == b"z" * 40_000
-            await pool.close()
+            assert await body_of(upstream, pauses=True) == b"z" * 40_000
 
     async def test_bytes_behind_a_switch(self, contexts: Contexts) -> None:
         """They wait for the tunnel, and reach it before its end."""
