@@ -103,7 +103,7 @@ _NAMES = (
     # kubectl cp, a secret in a command line, and bash
     " noediting password retries"
     # tools and tests of the project
-    " api apimachinery count level lines list module no-cbor only profile release rounds seconds seed times"
+    " api apimachinery count level lines list loops module no-cbor only profile release rounds seconds seed times"
     " write"
 )
 OTHER_PROGRAMS = frozenset(_NAMES.split())
