@@ -62,7 +62,7 @@ class Reader(PieceProtocol):
     def lent_received(self, piece: memoryview) -> None:
         assert self.takes_lent
         self.lent += len(piece)
-        self.data_received(bytes(piece))
+        super().lent_received(piece)
 
     def eof_received(self) -> bool:
         self.events.append("end")
