@@ -234,10 +234,11 @@ def open_sessions(
         )
     if uploads is not None:
         uploads.start()
-    timed = state = sweeping = None
+    timed = state = look_after = sweeping = None
     if store is not None:
         state = RecordingState(store.fault, report)
         timed = TimedStore(store, state)
+        look_after = partial(_look_after, store, state)
     supervisor = Supervisor(
         recordings=timed,
         emit=log.emit,
@@ -245,8 +246,8 @@ def open_sessions(
         report=report,
         now=time.time_ns,
     )
-    if store is not None and state is not None:
-        sweeping = Sweeping(partial(_look_after, store, state), supervisor.run, sleep)
+    if look_after is not None:
+        sweeping = Sweeping(look_after, supervisor.run, sleep)
     annotates = sessions.annotates(heard=bool(listeners))
     return SessionParts(supervisor, log, uploads, webhook, sweeping, state, annotates)
 
